@@ -1,0 +1,103 @@
+# make verify    the main job: every claim of the ledger, without torch; says where the report is
+# make test      lint, types, import rules, doctests of every public example, tests
+# The rest:      make figures | bench | lint | types | clean | test-minimal
+#
+# Each target sets up its own environment first, once, and again when pyproject.toml or constraints.txt change.
+#   PYTHON=python3.12     the interpreter to build the environment with (>= 3.11; `make clean` before changing it)
+#   VENV=/some/folder     where the environment lives (default .venv)
+#   PYTEST_ARGS="-k phi"  handed to pytest by `make test`
+
+PYTHON ?= python3
+VENV ?= .venv
+WORKERS ?= 2
+PYTEST_ARGS ?=
+FIGURES ?=
+BENCHMARKS ?= bench_sampling bench_tableaus bench_import
+
+SHELL := /bin/sh
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+INSTALL := $(PIP) install --quiet --quiet --constraint constraints.txt
+PROJECT := $(INSTALL) --no-build-isolation --editable
+CONFIGURATION := pyproject.toml constraints.txt
+
+# Another environment, active or configured, must not leak into ours.
+unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME PIP_TARGET PIP_PREFIX
+export PIP_USER := 0
+export PYTHONNOUSERSITE := 1
+
+# The processes of pytest-xdist share the cores; more threads in each only slow them down.
+test test-minimal: export OMP_NUM_THREADS := 1
+test test-minimal: export OPENBLAS_NUM_THREADS := 1
+
+.PHONY: help verify test test-minimal figures bench lint types clean
+.DELETE_ON_ERROR:
+
+help:
+	@sed -n '/^$$/q;s/^# \{0,1\}//p' Makefile
+
+verify: $(VENV)/.core
+	@$(BIN)/ersde verify; status=$$?; \
+	if [ -f report/index.html ]; then echo "Report: $(CURDIR)/report/index.html"; fi; \
+	exit $$status
+
+test: lint types
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --quiet $(PYTEST_ARGS)
+
+# Everything that must work where torch is not installed.
+test-minimal: $(VENV)/.unit
+	@if $(BIN)/python -c 'import torch' 2>/dev/null; then \
+	echo "error: $(VENV) has torch; run: make $@ VENV=.venv-minimal" >&2; exit 1; fi
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --quiet \
+	--ignore=ersde_theory/models --ignore=ersde_theory/integrations -m "not slow" $(PYTEST_ARGS)
+
+figures: $(VENV)/.core
+	$(BIN)/python -m paper_figures $(FIGURES)
+
+bench: $(VENV)/.bench
+	@set -e; for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py; done
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(VENV)/.test
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) .venv-minimal build dist *.egg-info report
+	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# ---- environments: a stamp for each set of packages -------------------------------------------------------------
+
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	echo "error: Python 3.11 or newer is needed; '$(PYTHON)' is: $$($(PYTHON) --version 2>&1)." >&2; \
+	echo "       Name another one: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	echo "error: '$(PYTHON)' cannot create environments (on Debian or Ubuntu: install python3-venv)." >&2; exit 1; }
+	@echo "Creating $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(INSTALL) setuptools
+	@touch $@
+
+$(VENV)/.core: $(VENV)/.created $(CONFIGURATION)
+	@echo "Installing the project into $(VENV)"
+	@$(PROJECT) .
+	@touch $@
+
+$(VENV)/.unit: $(VENV)/.created $(CONFIGURATION)
+	@echo "Installing the project and its test tools (without torch) into $(VENV)"
+	@$(PROJECT) '.[unit]'
+	@touch $(VENV)/.core $@
+
+$(VENV)/.test: $(VENV)/.created $(CONFIGURATION)
+	@echo "Installing the project, its test tools and torch into $(VENV) (about a minute)"
+	@$(PROJECT) '.[test]'
+	@touch $(VENV)/.core $@
+
+$(VENV)/.bench: $(VENV)/.created $(CONFIGURATION)
+	@echo "Installing the project and the libraries it is compared with into $(VENV)"
+	@$(PROJECT) '.[bench]'
+	@touch $(VENV)/.core $@

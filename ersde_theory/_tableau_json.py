@@ -1,0 +1,80 @@
+"""Tableaus as JSON: numbers by shortest repr (exact for float64), infinity as the string "inf"."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from ersde_theory.tableau import Tableau
+
+SCHEMA = "ersde-theory/tableau/1"
+_ARRAYS = (
+    "alpha",
+    "sigma",
+    "node",
+    "evaluation",
+    "previous",
+    "data_columns",
+    "data",
+    "noise_columns",
+    "noise",
+)
+
+
+def dump(tableau: Tableau) -> str:
+    """Return the JSON text of a tableau."""
+    document: dict[str, Any] = {"schema": SCHEMA, "name": tableau.name}
+    document |= {name: _plain(getattr(tableau, name).tolist()) for name in _ARRAYS}
+    document["draws"] = [[_plain(d.level_from), _plain(d.level_to), d.kind] for d in tableau.draws]
+    document["draw_covariance"] = [[i, j, v] for (i, j), v in sorted(tableau.draw_covariance.items())]
+    return json.dumps(document, allow_nan=False)
+
+
+def load(text: str) -> Tableau:
+    """Return the tableau of a JSON text."""
+    from ersde_theory.tableau import Draw, Tableau
+
+    try:
+        document = json.loads(text)
+    except json.JSONDecodeError as error:
+        msg = f"text: expected JSON, got something else ({error})"
+        raise ValueError(msg) from None
+    if not isinstance(document, dict):
+        msg = f"text: expected a JSON object with the keys of a tableau, got a {type(document).__name__}"
+        raise ValueError(msg)
+    if document.get("schema") != SCHEMA:
+        msg = f"schema: expected {SCHEMA!r}, got {document.get('schema')!r}"
+        raise ValueError(msg)
+    missing = sorted({"name", *_ARRAYS, "draws", "draw_covariance"} - document.keys())
+    if missing:
+        msg = f"text: expected every key of a tableau, got none for {', '.join(missing)}"
+        raise ValueError(msg)
+    rows = len(document["alpha"])
+    arrays = [_array(document[name], rows, name) for name in _ARRAYS]
+    draws = tuple(Draw(float(a), float(b), kind) for a, b, kind in document["draws"])
+    covariance = {(int(i), int(j)): float(v) for i, j, v in document["draw_covariance"]}
+    parts = dict(zip(_ARRAYS, arrays, strict=True))
+    return Tableau(name=document["name"], draws=draws, draw_covariance=covariance, **parts)
+
+
+def _array(values: Any, rows: int, name: str) -> np.ndarray:
+    """Return a stored list as an array; a table without columns keeps its rows."""
+    try:
+        array = np.array(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        msg = f"{name}: expected numbers, got something else"
+        raise ValueError(msg) from None
+    if name in ("node", "evaluation", "data_columns", "noise_columns"):
+        array = array.astype(np.int64)
+    return array.reshape(rows, 0) if array.size == 0 else array
+
+
+def _plain(value: Any) -> Any:
+    """Return a nested list with infinities as strings."""
+    if isinstance(value, list):
+        return [_plain(v) for v in value]
+    return "inf" if isinstance(value, float) and math.isinf(value) else value

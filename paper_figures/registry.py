@@ -1,0 +1,184 @@
+"""Which figures there are. Reading this list imports nothing slow; a figure's module comes when it is used."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from ersde_theory.records import Record
+
+# Also the order in which they are made and listed; each is a module of this package with a FIGURE.
+_NAMES = ("fei", "one_step_error", "orders", "digits")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a figure is computed.
+
+    Attributes
+    ----------
+    quick : bool
+        Fewer steps: for tests and continuous integration, not for reading.
+
+    Examples
+    --------
+    >>> Settings().quick
+    False
+    """
+
+    quick: bool = False
+
+
+@dataclass(frozen=True)
+class PaperFigure:
+    """A figure: what it shows, how its numbers are computed, how they are drawn.
+
+    Attributes
+    ----------
+    name : str
+        Name on the command line, and of its Record.
+    title : str
+        What it shows, in a few words.
+    description : str
+        What is to be seen, for a caption and for readers who do not see the picture.
+    claims : tuple of str
+        Ids of the claims that it illustrates.
+    compute : callable
+        From Settings to a Record; draws nothing.
+    draw : callable
+        From that Record to a Matplotlib figure; computes nothing.
+    from_claim : str
+        The claim whose examination makes the Record, or "" if `compute` does by itself.
+
+    Examples
+    --------
+    >>> figure("fei").claims
+    ('fei-order',)
+    """
+
+    name: str
+    title: str
+    description: str
+    claims: tuple[str, ...]
+    compute: Callable[[Settings], Record]
+    draw: Callable[[Record], Figure]
+    from_claim: str = ""
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all figures.
+
+    Returns
+    -------
+    tuple of str
+
+    Examples
+    --------
+    >>> names()[0]
+    'fei'
+    """
+    return _NAMES
+
+
+def figure(name: str) -> PaperFigure:
+    """Return a figure by its name.
+
+    Parameters
+    ----------
+    name : str
+        One of :func:`names`.
+
+    Returns
+    -------
+    PaperFigure
+
+    Raises
+    ------
+    ValueError
+        If there is none of that name; the nearest is suggested.
+
+    Examples
+    --------
+    >>> figure("order")
+    Traceback (most recent call last):
+        ...
+    ValueError: figure: expected one of fei, one_step_error, orders, digits, got 'order'; did you mean 'orders'?
+    """
+    if name not in _NAMES:
+        near = difflib.get_close_matches(name, _NAMES, n=1, cutoff=0.3)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        message = f"figure: expected one of {', '.join(_NAMES)}, got {name!r}{hint}"
+        raise ValueError(message)
+    found = import_module(f"paper_figures.{name}").FIGURE
+    if not isinstance(found, PaperFigure):
+        message = f"paper_figures.{name}.FIGURE: expected a PaperFigure, got {found!r}"
+        raise TypeError(message)
+    return found
+
+
+def figures() -> tuple[PaperFigure, ...]:
+    """Return all figures in order.
+
+    Returns
+    -------
+    tuple of PaperFigure
+
+    Examples
+    --------
+    >>> [f.name for f in figures()] == list(names())
+    True
+    """
+    return tuple(figure(name) for name in _NAMES)
+
+
+def drawable(record: Record) -> bool:
+    """Return whether there is a figure for a record.
+
+    Parameters
+    ----------
+    record : Record
+        Of any computation.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> from ersde_theory.records import Record
+    >>> drawable(Record("orders", {}, {})), drawable(Record("other", {}, {}))
+    (True, False)
+    """
+    return record.name in _NAMES
+
+
+def draw(record: Record) -> Figure:
+    """Return the picture of a record; its name says which figure it belongs to.
+
+    Parameters
+    ----------
+    record : Record
+        Made by the `compute` of a figure, or by the claim that makes it.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        If there is no figure for it.
+
+    Examples
+    --------
+    >>> picture = draw(figure("fei").compute(Settings(quick=True)))
+    >>> len(picture.axes)
+    8
+    """
+    return figure(record.name).draw(record)

@@ -1,0 +1,256 @@
+"""How the figures look: readable in grey, by colour-blind eyes, and the same bytes for the same Record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe-Ito, without its yellow (invisible on white) and with a deeper green, so that the colours
+# differ in lightness too. Every series also has a dash pattern and a marker of its own.
+COLOURS = ("#000000", "#0072B2", "#D55E00", "#E69F00", "#00573F", "#CC79A7")
+DASHES = ("-", (0, (6, 1.6)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)), (0, (3, 1.2)), (0, (8, 3)))
+MARKERS = ("o", "s", "^", "D", "v", "X")
+
+WIDTH = 7.2  # inches: the text width of a page
+FORMATS: tuple[Literal["pdf", "svg", "png"], ...] = ("pdf", "svg", "png")
+_SETTINGS: dict[str, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 8.5,
+    "axes.titlesize": 9.0,
+    "axes.labelsize": 8.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#dddddd",
+    "grid.linewidth": 0.5,
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+    "legend.handlelength": 4.2,
+    "lines.linewidth": 1.4,
+    "lines.markersize": 4.2,
+    "figure.dpi": 100.0,
+    "savefig.dpi": 200.0,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "pdf.fonttype": 42,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "ersde-theory",
+    "path.simplify": True,
+}
+# No date and no version: the bytes depend on the numbers alone.
+_METADATA: dict[str, dict[str, Any]] = {
+    "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
+    "svg": {"Date": None, "Creator": None},
+    "png": {"Software": None},
+}
+
+
+@dataclass(frozen=True)
+class Look:
+    """Colour, dash pattern and marker of a series.
+
+    Attributes
+    ----------
+    colour : str
+        Hexadecimal sRGB.
+    dashes : str or tuple
+        A Matplotlib line style.
+    marker : str
+        A Matplotlib marker.
+
+    Examples
+    --------
+    >>> look(0).colour
+    '#000000'
+    """
+
+    colour: str
+    dashes: Any
+    marker: str
+
+    def line(self) -> dict[str, Any]:
+        """Return the keywords of a line of this look."""
+        return {"color": self.colour, "linestyle": self.dashes, "marker": self.marker}
+
+
+def look(index: int) -> Look:
+    """Return the look of the series with an index.
+
+    Parameters
+    ----------
+    index : int
+        0 to 5.
+
+    Returns
+    -------
+    Look
+
+    Raises
+    ------
+    ValueError
+        If there are not so many looks that can be told apart.
+
+    Examples
+    --------
+    >>> look(1).line()["marker"]
+    's'
+    """
+    if not 0 <= index < len(COLOURS):
+        message = f"index: expected 0 to {len(COLOURS) - 1}, got {index}"
+        raise ValueError(message)
+    return Look(COLOURS[index], DASHES[index], MARKERS[index])
+
+
+def lightness(colour: str) -> float:
+    """Return the CIE lightness L* of a colour, 0 black to 100 white: its grey in print.
+
+    Parameters
+    ----------
+    colour : str
+        Hexadecimal sRGB, ``#rrggbb``.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> round(lightness("#000000")), round(lightness("#ffffff"))
+    (0, 100)
+    """
+    channels = [int(colour[i : i + 2], 16) / 255.0 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    luminance = sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+    root: float = luminance ** (1 / 3)
+    return 116.0 * root - 16.0 if luminance > 0.008856 else 903.3 * luminance
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """Yield with the style in force; figures are drawn inside.
+
+    Examples
+    --------
+    >>> with styled():
+    ...     import matplotlib
+    ...     matplotlib.rcParams["pdf.fonttype"]
+    42
+    """
+    import matplotlib
+
+    with matplotlib.rc_context({**matplotlib.rcParamsDefault, **_SETTINGS, "backend": "agg"}):
+        yield
+
+
+def panels(
+    rows: int, columns: int, height: float, **options: Any
+) -> tuple[Figure, list[list[Axes]]]:
+    """Return an empty figure of page width with a grid of panels. Call it inside :func:`styled`.
+
+    Parameters
+    ----------
+    rows, columns : int
+        Number of panels.
+    height : float
+        In inches.
+    **options
+        Handed to ``Figure.subplots``.
+
+    Returns
+    -------
+    figure : matplotlib.figure.Figure
+    axes : list of lists of Axes
+
+    Examples
+    --------
+    >>> with styled():
+    ...     picture, axes = panels(2, 3, 4.0)
+    >>> len(axes), len(axes[0])
+    (2, 3)
+    """
+    from matplotlib.figure import Figure
+
+    # Not through pyplot, which keeps every figure alive.
+    picture = Figure(figsize=(WIDTH, height), layout="constrained")
+    axes = picture.subplots(rows, columns, squeeze=False, **options)
+    return picture, [list(row) for row in axes]
+
+
+def legend_above(picture: Figure, source: Axes, columns: int) -> None:
+    """Put one legend for the whole figure above its panels.
+
+    Parameters
+    ----------
+    picture : Figure
+        Drawn with :func:`panels`.
+    source : Axes
+        A panel that holds every labelled series.
+    columns : int
+        Of the legend.
+
+    Examples
+    --------
+    >>> with styled():
+    ...     picture, axes = panels(1, 1, 3.0)
+    ...     _ = axes[0][0].plot([0.0, 1.0], label="a line")
+    ...     legend_above(picture, axes[0][0], 1)
+    >>> len(picture.legends)
+    1
+    """
+    handles, labels = source.get_legend_handles_labels()
+    picture.legend(handles, labels, loc="outside upper center", ncols=columns)
+
+
+def letter_panels(axes: Sequence[Sequence[Axes]]) -> None:
+    """Put a letter before the title of each panel, row by row.
+
+    Parameters
+    ----------
+    axes : sequence of sequences of Axes
+        As :func:`panels` returns them, titles set.
+
+    Examples
+    --------
+    >>> with styled():
+    ...     _, axes = panels(1, 2, 3.0)
+    ...     letter_panels(axes)
+    >>> axes[0][1].get_title(loc="left")
+    '(b)'
+    """
+    flat = [panel for row in axes for panel in row]
+    for letter, panel in zip("abcdefghijkl", flat, strict=False):
+        panel.set_title(f"({letter}) {panel.get_title(loc='left')}".strip(), loc="left")
+
+
+def render(picture: Figure, kind: Literal["pdf", "svg", "png"]) -> bytes:
+    """Return the bytes of a picture; the same picture gives the same bytes.
+
+    Parameters
+    ----------
+    picture : Figure
+        To be written.
+    kind : {"pdf", "svg", "png"}
+        Of the file.
+
+    Returns
+    -------
+    bytes
+
+    Examples
+    --------
+    >>> with styled():
+    ...     picture, _ = panels(1, 1, 2.0)
+    >>> render(picture, "png")[1:4]
+    b'PNG'
+    """
+    stream = BytesIO()
+    with styled():
+        picture.savefig(stream, format=kind, metadata=_METADATA[kind])
+    return stream.getvalue()
