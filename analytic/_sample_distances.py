@@ -15,7 +15,13 @@ PAIRS_AT_ONCE = 2**21
 
 
 class Estimate(NamedTuple):
-    """An estimate and its standard error."""
+    """An estimate and its standard error.
+
+    Examples
+    --------
+    >>> Estimate(2.0, 0.5).standard_error
+    0.5
+    """
 
     value: float
     standard_error: float

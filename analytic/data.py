@@ -18,7 +18,13 @@ IMAGES = 1797
 
 
 class Digits(NamedTuple):
-    """Images as rows of pixels and the digit each one shows."""
+    """Images as rows of pixels and the digit each one shows.
+
+    Examples
+    --------
+    >>> handwritten_digits()._fields
+    ('pixels', 'labels')
+    """
 
     pixels: FloatArray
     labels: npt.NDArray[np.int64]

@@ -232,11 +232,9 @@ def gaussian_wasserstein2_full(
 
     Parameters
     ----------
-    mean_a, mean_b : array_like, shape (d,)
-        Means.
-    cov_a, cov_b : array_like, shape (d, d)
-        Symmetric positive semidefinite covariances. Eigenvalues negative within round-off count as
-        0.
+    mean_a, cov_a, mean_b, cov_b : array_like
+        Means of shape (d,) and symmetric positive semidefinite covariances of shape (d, d).
+        Eigenvalues negative within round-off count as 0.
 
     Returns
     -------
@@ -267,19 +265,15 @@ def gaussian_wasserstein2_full(
     return math.hypot(float(np.linalg.norm(centre_a - centre_b)), float(gap))
 
 
-def gaussian_kl_full(
-    mean_a: npt.ArrayLike, cov_a: npt.ArrayLike, mean_b: npt.ArrayLike, cov_b: npt.ArrayLike
-) -> float:
+def gaussian_kl_full(mean_a: npt.ArrayLike, cov_a: npt.ArrayLike, mean_b: npt.ArrayLike, cov_b: npt.ArrayLike) -> float:
     """Return ``KL(a || b)`` of Gaussians with full covariances, in nats.
 
     With ``B = L L^T``, from the eigenvalues u of ``L^-1 (A - B) L^-T`` as in :func:`gaussian_kl`.
 
     Parameters
     ----------
-    mean_a, mean_b : array_like, shape (d,)
-        Means.
-    cov_a, cov_b : array_like, shape (d, d)
-        Symmetric covariances; ``cov_b`` positive definite.
+    mean_a, cov_a, mean_b, cov_b : array_like
+        Means of shape (d,) and symmetric covariances of shape (d, d); ``cov_b`` positive definite.
 
     Returns
     -------

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from analytic import _checks
+from analytic._base import LawBase, positive_scale
 from analytic._checks import Array, FloatArray
 from analytic._point_distances import spread_of, squared_distances, within
 from analytic._terms import VarianceTerms, as_array, log_sum_exp, variance_terms
 from analytic.gaussian import LOG_TWO_PI
-from analytic.law import LawBase, positive_scale
 
 
 class EmpiricalDistribution(LawBase):

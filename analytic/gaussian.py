@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from analytic import _checks, _covariance
+from analytic._base import LawBase, positive_scale
 from analytic._checks import Array, FloatArray
 from analytic._terms import variance_terms
-from analytic.law import LawBase, positive_scale
 
 LOG_TWO_PI = math.log(2.0 * math.pi)
 

@@ -81,6 +81,12 @@ class GaussianTransition(NamedTuple):
     - ``clock_variance``: variance of ``Delta B``, the noise that an exponential scheme adds;
     - ``cov_with_clock_increment``: Cov(noise, Delta B);
     - ``cov_with_area``: Cov(noise, J), ``J = int (A_t - A) dB``, ``A = 1 / phi``.
+
+    Examples
+    --------
+    >>> step = gaussian_transition(lambda lam: 0.0 * lam, 0.0, 2.0, 1.0)  # a point mass, the ODE
+    >>> float(step.factor), float(step.noise_variance)
+    (0.5, 0.0)
     """
 
     factor: FloatArray

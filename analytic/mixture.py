@@ -8,11 +8,11 @@ import numpy as np
 from array_api_compat import is_numpy_array
 
 from analytic import _checks, _covariance, _isotropic_numpy
+from analytic._base import LawBase, positive_scale
 from analytic._checks import Array, FloatArray
 from analytic._point_distances import DIRECT_DIM, nats, spread_of, squared_distances
 from analytic._terms import VarianceTerms, log_sum_exp, variance_terms
 from analytic.gaussian import LOG_TWO_PI
-from analytic.law import LawBase, positive_scale
 
 REMEMBERED_LEVELS = 512
 
@@ -64,9 +64,7 @@ class GaussianMixture(LawBase):
         centres = _checks.host_array("means", means, ndims=(1, 2), what="means of shape (K, d)")
         centres = centres.reshape(len(centres), -1)
         chances = _checks.probability_weights("weights", weights, len(centres))
-        spectrum = _covariance.read(
-            "covariances", covariances, (len(centres),), centres.shape[1], strict=True
-        )
+        spectrum = _covariance.read("covariances", covariances, (len(centres),), centres.shape[1], strict=True)
         used = chances > 0
         basis = None if spectrum.basis is None else spectrum.basis[used]
         self._weights, self._means = chances[used], centres[used]
@@ -259,9 +257,7 @@ class GaussianMixture(LawBase):
         gains = (weights * terms.gain * xp.ones_like(z))[:, :, None, :]
         return spread + xp.sum((axes * gains) @ xp.matrix_transpose(axes), axis=0)
 
-    def _deviation(
-        self, xp: Any, y: Array, level: float | Array, r: Array, z: Array, terms: VarianceTerms
-    ) -> Array:
+    def _deviation(self, xp: Any, y: Array, level: float | Array, r: Array, z: Array, terms: VarianceTerms) -> Array:
         """Return ``(mu_k - D) / lambda = lambda (s_k - s)``, by the form that loses less.
 
         Here mu_k is the posterior mean and s_k the score of component k alone.

@@ -64,7 +64,9 @@ def exp_power_log_excess(lam: np.ndarray) -> np.ndarray:
 def exp_power_difference(lam: np.ndarray, b: np.ndarray) -> np.ndarray:
     x = lam**0.3
     weight = 1.0 / (1.0 + 10.0 * np.exp(-x))
-    return np.log1p(weight * np.expm1(x * np.expm1(0.3 * b)))
+    growth = x * np.expm1(0.3 * b)
+    near = np.log1p(weight * np.expm1(np.minimum(growth, 30.0)))
+    return np.where(growth <= 30.0, near, growth + np.log(weight + (1.0 - weight) * np.exp(-growth)))
 
 
 def exp_power_tau_squared(lam: np.ndarray) -> np.ndarray:
@@ -85,7 +87,7 @@ def checked_rate(function: Callable[[np.ndarray], np.ndarray], lam: np.ndarray) 
 
 
 def integrated_difference(rate: Callable[[np.ndarray], np.ndarray], lam: np.ndarray, b: np.ndarray) -> np.ndarray:
-    low, length = (np.ascontiguousarray(a) for a in np.broadcast_arrays(lam, b))
+    low, length = np.broadcast_arrays(lam, b)  # ascontiguousarray would turn a number into one axis
     flat_low, flat_length = low.ravel(), length.ravel()
 
     def integrand(j: np.ndarray, v: np.ndarray) -> np.ndarray:

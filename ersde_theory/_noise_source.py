@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -34,6 +35,9 @@ def noise_source(noise: Any, tab: Tableau, start: Any) -> NoiseSource:
         return _PathNoise(noise, tab, start)
     if hasattr(noise, "shape") and getattr(noise, "ndim", 0) > 0:
         return _ArrayNoise(_checked_array(noise, tab, start))
+    if isinstance(noise, bool) or not isinstance(noise, numbers.Integral):
+        msg = f"noise: expected an array of draws, an integer seed or a BrownianPath, got {_checks.describe(noise)}"
+        raise TypeError(msg)
     return _SeedNoise(checked_seed(noise), tab, start)
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ersde_theory import _checks
+
 if TYPE_CHECKING:
     from ersde_theory.tableau import Tableau
 
@@ -38,6 +40,7 @@ def load(text: str) -> Tableau:
     """Return the tableau of a JSON text."""
     from ersde_theory.tableau import Draw, Tableau
 
+    _checks.instance(text, "text", str)
     try:
         document = json.loads(text)
     except json.JSONDecodeError as error:
@@ -53,10 +56,10 @@ def load(text: str) -> Tableau:
     if missing:
         msg = f"text: expected every key of a tableau, got none for {', '.join(missing)}"
         raise ValueError(msg)
-    rows = len(document["alpha"])
+    rows = len(_list(document["alpha"], "alpha"))
     arrays = [_array(document[name], rows, name) for name in _ARRAYS]
-    draws = tuple(Draw(float(a), float(b), kind) for a, b, kind in document["draws"])
-    covariance = {(int(i), int(j)): float(v) for i, j, v in document["draw_covariance"]}
+    draws = tuple(Draw(_level(a), _level(b), kind) for a, b, kind in _triples(document, "draws"))
+    covariance = {(i, j): v for i, j, v in _triples(document, "draw_covariance")}
     parts = dict(zip(_ARRAYS, arrays, strict=True))
     return Tableau(name=document["name"], draws=draws, draw_covariance=covariance, **parts)
 
@@ -64,13 +67,38 @@ def load(text: str) -> Tableau:
 def _array(values: Any, rows: int, name: str) -> np.ndarray:
     """Return a stored list as an array; a table without columns keeps its rows."""
     try:
-        array = np.array(values, dtype=np.float64)
+        array = np.array(_list(values, name), dtype=np.float64)
     except (TypeError, ValueError):
         msg = f"{name}: expected numbers, got something else"
         raise ValueError(msg) from None
     if name in ("node", "evaluation", "data_columns", "noise_columns"):
+        if (array != np.round(array)).any():
+            msg = f"{name}: expected integers, got {array[array != np.round(array)][0]}"
+            raise ValueError(msg)
         array = array.astype(np.int64)
     return array.reshape(rows, 0) if array.size == 0 else array
+
+
+def _list(value: Any, name: str) -> list[Any]:
+    """Return a stored list."""
+    if not isinstance(value, list):
+        msg = f"{name}: expected a list, got {_checks.describe(value)}"
+        raise ValueError(msg)
+    return value
+
+
+def _triples(document: dict[str, Any], name: str) -> list[list[Any]]:
+    """Return a stored list of lists of three."""
+    for entry in _list(document[name], name):
+        if not isinstance(entry, list) or len(entry) != 3:
+            msg = f"{name}: expected lists of three entries, got {_checks.describe(entry)}"
+            raise ValueError(msg)
+    return list(document[name])
+
+
+def _level(value: Any) -> Any:
+    """Return a stored level; infinity is stored as text."""
+    return math.inf if value == "inf" else value
 
 
 def _plain(value: Any) -> Any:

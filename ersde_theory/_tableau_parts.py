@@ -35,6 +35,10 @@ class Draw:
 
     def __post_init__(self) -> None:
         _checks.one_of(self.kind, "draw kind", DRAW_KINDS)
+        for name in ("level_from", "level_to"):
+            if _checks.float64_array(getattr(self, name), f"draw {name}", ndim=0) < 0.0:
+                msg = f"draw {name}: expected a number >= 0, got {getattr(self, name)}"
+                raise ValueError(msg)
 
 
 @dataclass(frozen=True)

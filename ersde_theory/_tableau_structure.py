@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ersde_theory import _checks
+from ersde_theory._tableau_parts import Draw
+
 if TYPE_CHECKING:
     from ersde_theory.tableau import Defect, DenseTableau, Difference, Tableau
 
@@ -36,7 +39,8 @@ def freeze_arrays(tableau: Tableau) -> None:
     if rows is None or rows < 2:
         msg = f"alpha: expected at least 2 rows, got {rows}"
         raise ValueError(msg)
-    object.__setattr__(tableau, "draws", tuple(tableau.draws))
+    _checks.instance(tableau.name, "name", str)
+    object.__setattr__(tableau, "draws", tuple(_checks.instance(d, "draws", Draw) for d in tableau.draws))
 
 
 def check_structure(t: Tableau) -> None:
@@ -63,7 +67,8 @@ def check_structure(t: Tableau) -> None:
             msg = f"{name}: expected shape {values.shape}, got {columns.shape}"
             raise ValueError(msg)
         if columns.size and (columns.min() < -1 or columns.max() >= count):
-            msg = f"{name}: expected -1 or indices below {count}, got {columns.max()}"
+            got = columns.min() if columns.min() < -1 else columns.max()
+            msg = f"{name}: expected -1 or indices below {count}, got {got}"
             raise ValueError(msg)
         if (values[columns < 0] != 0.0).any():
             msg = f"{name}: expected coefficient 0 where the column is -1, got another"
@@ -86,6 +91,9 @@ def check_structure(t: Tableau) -> None:
 def _check_covariance(t: Tableau) -> None:
     """Raise if a stated covariance of draws is impossible."""
     for (i, j), value in t.draw_covariance.items():
+        _checks.real_number(value, "draw_covariance")
+        for index in (i, j):
+            _checks.integer(index, "draw_covariance", minimum=0)
         if not 0 <= i < j < t.n_draws:
             msg = f"draw_covariance: expected 0 <= i < j < {t.n_draws}, got ({i}, {j})"
             raise ValueError(msg)

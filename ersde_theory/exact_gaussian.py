@@ -223,6 +223,9 @@ def _groups(tableaus: Sequence[Tableau]) -> list[list[int]]:
 
 def _sequence(tab: Tableau | Sequence[Tableau]) -> list[Tableau]:
     """Return the tableaus as a list, checked."""
+    if not isinstance(tab, (Tableau, Sequence)):
+        msg = f"tab: expected a Tableau or a sequence of them, got {_checks.describe(tab)}"
+        raise TypeError(msg)
     tableaus = [tab] if isinstance(tab, Tableau) else list(tab)
     if not tableaus:
         msg = "tab: expected at least one Tableau, got an empty sequence"
@@ -248,6 +251,9 @@ def _spectrum(mean: Any, variance: Any) -> tuple[np.ndarray, np.ndarray]:
 def _start(value: Any, shape: tuple[int, ...], name: str) -> np.ndarray:
     """Return a start moment flattened to the spectrum, checked."""
     array = _checks.float64_array(value, name)
+    if not np.isfinite(array).all():
+        msg = f"{name}: expected finite numbers, got an infinite one (inf)"
+        raise ValueError(msg)
     try:
         return np.broadcast_to(array, shape).ravel()
     except ValueError:

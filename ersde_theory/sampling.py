@@ -125,7 +125,10 @@ def sample(
         for first in batches:
             run(first)
     else:
-        with ThreadPoolExecutor(n_threads) as pool:
+        from threadpoolctl import threadpool_limits
+
+        # the batches share the cores; threads inside each matrix product would fight over them
+        with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(n_threads) as pool:
             for _ in pool.map(run, batches):
                 pass
     return Trajectory(tab.noise_level, states) if return_trajectory else states[0, ...]

@@ -237,6 +237,7 @@ class Tableau:
         >>> tab.in_process(ForwardProcess.rectified_flow()).alpha.tolist()
         [0.25, 0.5]
         """
+        _checks.instance(process, "process", ForwardProcess)
         level = self.noise_level
         alpha = process.alpha_at_level(level)
         sigma = process.sigma_at_level(level)

@@ -14,7 +14,7 @@ FORMULAS = {
     "power(1.5)": r"power: $x^{1.5}$",
     "reverse_sde": r"reverse_sde: $x^2$",
     "exp_reciprocal": r"exp_reciprocal: $x(e^{-1/x}+10)$",
-    "log_power": r"log_power: $x^{0.9}\lg(1+100x^{1.5})$",
+    "log_power": r"log_power: $x^{0.9}\log_{10}(1+100x^{1.5})$",
     "exp_power": r"exp_power: $x(e^{x^{0.3}}+10)$",
 }
 KARRAS = {"lam_max": 80.0, "lam_min": 0.002, "rho": 7.0}
@@ -37,8 +37,13 @@ def grids(n_steps: int) -> dict[str, TimeGrid]:
     from ersde_theory.forward_process import ForwardProcess
 
     return {
-        "VE (Karras)": TimeGrid.karras(n_steps, **KARRAS),
+        "VE (Karras)": karras(n_steps),
         "VP (uniform in t)": TimeGrid.uniform_in_time(
-            ForwardProcess.vp_linear(), n_steps, **VP_TIMES
+            ForwardProcess.vp_linear(), n_steps, VP_TIMES["t_start"], VP_TIMES["t_end"]
         ),
     }
+
+
+def karras(n_steps: int) -> TimeGrid:
+    """Return the Karras grid that the figures share."""
+    return TimeGrid.karras(n_steps, KARRAS["lam_max"], KARRAS["lam_min"], KARRAS["rho"])

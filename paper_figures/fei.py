@@ -62,9 +62,7 @@ def compute(settings: Settings) -> Record:
         ("noise_scale", "level_index"), np.stack([phi.tau_squared(level) for phi in members])
     )
     settings_of_record = {"steps": list(counts), "karras": scales.KARRAS, "vp": scales.VP_TIMES}
-    return Record(
-        "fei", settings_of_record, arrays, FIGURE.claims, seconds=time.perf_counter() - begin
-    )
+    return Record("fei", settings_of_record, arrays, FIGURE.claims, seconds=time.perf_counter() - begin)
 
 
 def _range(levels: np.ndarray) -> tuple[float, float]:
@@ -101,7 +99,7 @@ def draw(record: Record) -> Figure:
             axes[0][column].set_title(f"{grid}, {few} steps", loc="left")
             axes[1][column].set_title(f"{grid}, {many} steps", loc="left")
             axes[2][column].set_title(f"noise injected, {few} steps", loc="left")
-            axes[3][column].set_title(r"noise relative to the reverse SDE", loc="left")
+            axes[3][column].set_title("noise rate relative to the reverse SDE", loc="left")
             axes[3][column].set_xlabel(r"noise level $\lambda$ (data units); sampling runs right")
             axes[0][column].set_xscale("log")
             axes[0][column].invert_xaxis()
@@ -119,9 +117,7 @@ def _steps(panel: Axes, record: Record, label: str, n_steps: int, grid: int) -> 
     levels = record[f"level_{n_steps}"][grid, :-1]
     for i, name, look in scales.labelled():
         stride = max(1, n_steps // 10)
-        panel.plot(
-            levels, record[label][i, grid], label=name, markevery=(i % stride, stride), **look.line()
-        )
+        panel.plot(levels, record[label][i, grid], label=name, markevery=(i % stride, stride), **look.line())
     panel.set_ylim(-0.03, 1.03)
 
 
@@ -145,3 +141,4 @@ FIGURE = PaperFigure(
     compute=compute,
     draw=draw,
 )
+FIGURES = {FIGURE.name: FIGURE}

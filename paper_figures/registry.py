@@ -13,8 +13,18 @@ if TYPE_CHECKING:
 
     from ersde_theory.records import Record
 
-# Also the order in which they are made and listed; each is a module of this package with a FIGURE.
-_NAMES = ("fei", "one_step_error", "orders", "digits")
+# In the order in which they are made and listed, each with the module of this package that has it in FIGURES.
+_MODULES = {
+    "fei": "fei",
+    "one_step_error": "one_step_error",
+    "orders": "orders",
+    "order-ode": "convergence",
+    "order-strong": "convergence",
+    "order-weak": "convergence",
+    "quadrature": "convergence",
+    "vp-ve-parity": "parity",
+    "digits": "digits",
+}
 
 
 @dataclass(frozen=True)
@@ -54,7 +64,7 @@ class PaperFigure:
     draw : callable
         From that Record to a Matplotlib figure; computes nothing.
     from_claim : str
-        The claim whose examination makes the Record, or "" if `compute` does by itself.
+        The claim whose examination makes the Record, or "" if `compute` makes it by itself.
 
     Examples
     --------
@@ -83,7 +93,7 @@ def names() -> tuple[str, ...]:
     >>> names()[0]
     'fei'
     """
-    return _NAMES
+    return tuple(_MODULES)
 
 
 def figure(name: str) -> PaperFigure:
@@ -105,20 +115,18 @@ def figure(name: str) -> PaperFigure:
 
     Examples
     --------
-    >>> figure("order")
+    >>> figure("order").title
     Traceback (most recent call last):
         ...
-    ValueError: figure: expected one of fei, one_step_error, orders, digits, got 'order'; did you mean 'orders'?
+    ValueError: figure: expected one of fei, one_step_error, orders, order-ode, order-strong, order-weak, quadrature,
+    vp-ve-parity, digits, got 'order'; did you mean 'orders'?
     """
-    if name not in _NAMES:
-        near = difflib.get_close_matches(name, _NAMES, n=1, cutoff=0.3)
+    if name not in _MODULES:
+        near = difflib.get_close_matches(name, _MODULES, n=1, cutoff=0.3)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        message = f"figure: expected one of {', '.join(_NAMES)}, got {name!r}{hint}"
+        message = f"figure: expected one of {', '.join(_MODULES)}, got {name!r}{hint}"
         raise ValueError(message)
-    found = import_module(f"paper_figures.{name}").FIGURE
-    if not isinstance(found, PaperFigure):
-        message = f"paper_figures.{name}.FIGURE: expected a PaperFigure, got {found!r}"
-        raise TypeError(message)
+    found: PaperFigure = import_module(f"paper_figures.{_MODULES[name]}").FIGURES[name]
     return found
 
 
@@ -134,7 +142,7 @@ def figures() -> tuple[PaperFigure, ...]:
     >>> [f.name for f in figures()] == list(names())
     True
     """
-    return tuple(figure(name) for name in _NAMES)
+    return tuple(figure(name) for name in _MODULES)
 
 
 def drawable(record: Record) -> bool:
@@ -155,7 +163,7 @@ def drawable(record: Record) -> bool:
     >>> drawable(Record("orders", {}, {})), drawable(Record("other", {}, {}))
     (True, False)
     """
-    return record.name in _NAMES
+    return record.name in _MODULES
 
 
 def draw(record: Record) -> Figure:

@@ -12,11 +12,23 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe-Ito, without its yellow (invisible on white) and with a deeper green, so that the colours
+# Okabe-Ito, without its yellow (invisible on white) and with a deeper green, so that the first six
 # differ in lightness too. Every series also has a dash pattern and a marker of its own.
-COLOURS = ("#000000", "#0072B2", "#D55E00", "#E69F00", "#00573F", "#CC79A7")
-DASHES = ("-", (0, (6, 1.6)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)), (0, (3, 1.2)), (0, (8, 3)))
-MARKERS = ("o", "s", "^", "D", "v", "X")
+_OKABE_ITO = ("#000000", "#0072B2", "#D55E00", "#E69F00", "#00573F", "#CC79A7")
+COLOURS = (*_OKABE_ITO, "#56B4E9", "#7F7F7F", "#8A3C00", "#003F63")
+DASHES: tuple[Any, ...] = (
+    "-",
+    (0, (6, 1.6)),
+    (0, (1.2, 1.2)),
+    (0, (6, 1.5, 1.2, 1.5)),
+    (0, (3, 1.2)),
+    (0, (8, 3)),
+    (0, (1, 2.5)),
+    (0, (6, 1.5, 1.2, 1.5, 1.2, 1.5)),
+    (0, (2, 2.5)),
+    (0, (10, 1.5, 3, 1.5)),
+)
+MARKERS = ("o", "s", "^", "D", "v", "X", "P", "<", "*", "h")
 
 WIDTH = 7.2  # inches: the text width of a page
 FORMATS: tuple[Literal["pdf", "svg", "png"], ...] = ("pdf", "svg", "png")
@@ -86,7 +98,7 @@ def look(index: int) -> Look:
     Parameters
     ----------
     index : int
-        0 to 5.
+        0 to 9.
 
     Returns
     -------
@@ -145,13 +157,14 @@ def styled() -> Iterator[None]:
     """
     import matplotlib
 
-    with matplotlib.rc_context({**matplotlib.rcParamsDefault, **_SETTINGS, "backend": "agg"}):
+    settings: Any = {**_SETTINGS, "backend": "agg"}
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()  # whatever the user has configured
+        matplotlib.rcParams.update(settings)
         yield
 
 
-def panels(
-    rows: int, columns: int, height: float, **options: Any
-) -> tuple[Figure, list[list[Axes]]]:
+def panels(rows: int, columns: int, height: float, **options: Any) -> tuple[Figure, list[list[Axes]]]:
     """Return an empty figure of page width with a grid of panels. Call it inside :func:`styled`.
 
     Parameters
@@ -206,6 +219,97 @@ def legend_above(picture: Figure, source: Axes, columns: int) -> None:
     """
     handles, labels = source.get_legend_handles_labels()
     picture.legend(handles, labels, loc="outside upper center", ncols=columns)
+
+
+def signed_line(panel: Axes, x: Any, error: Any, label: str, series: Look) -> None:
+    """Draw absolute errors on a logarithmic panel; the marker is hollow where the error is positive.
+
+    Parameters
+    ----------
+    panel : Axes
+        With a logarithmic y axis.
+    x, error : arrays of shape (n,)
+        Signed errors.
+    label : str
+        For the legend, where the marker is filled.
+    series : Look
+        Of the line.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> with styled():
+    ...     _, axes = panels(1, 1, 3.0)
+    ...     signed_line(axes[0][0], np.array([1.0, 2.0]), np.array([1e-3, -1e-4]), "a", look(0))
+    >>> len(axes[0][0].lines)
+    4
+    """
+    panel.plot(x, abs(error), color=series.colour, linestyle=series.dashes)
+    panel.plot([], [], label=label, **series.line())
+    alone: dict[str, Any] = {"color": series.colour, "marker": series.marker, "linestyle": "none"}
+    below, above = error < 0.0, error >= 0.0
+    panel.plot(x[below], -error[below], **alone)
+    panel.plot(x[above], error[above], markerfacecolor="white", zorder=3, **alone)
+
+
+def reference_line(panel: Axes, x: Any, y: Any, label: str) -> None:
+    """Draw a thin grey line named at its end.
+
+    Parameters
+    ----------
+    panel : Axes
+        Where.
+    x, y : arrays of shape (n,)
+        Points.
+    label : str
+        At the last point.
+
+    Examples
+    --------
+    >>> with styled():
+    ...     _, axes = panels(1, 1, 3.0)
+    ...     reference_line(axes[0][0], [1.0, 2.0], [1.0, 0.5], "slope 1")
+    >>> axes[0][0].texts[0].get_text()
+    'slope 1'
+    """
+    panel.plot(x, y, color="#888888", linewidth=0.7, zorder=0)
+    panel.annotate(
+        label,
+        (x[-1], y[-1]),
+        xytext=(4, 0),
+        textcoords="offset points",
+        color="#555555",
+        fontsize=7.0,
+        va="center",
+    )
+
+
+def step_ticks(row: Sequence[Axes], steps: Any) -> None:
+    """Make the shared x axis of panels logarithmic, with a tick at each number of steps.
+
+    Parameters
+    ----------
+    row : sequence of Axes
+        Panels that share their x axis.
+    steps : array of shape (n,)
+        Numbers of steps.
+
+    Examples
+    --------
+    >>> with styled():
+    ...     _, axes = panels(1, 1, 3.0)
+    ...     step_ticks(axes[0], [10.0, 20.0])
+    >>> axes[0][0].get_xticks().tolist()
+    [10.0, 20.0]
+    """
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
+
+    for panel in row:
+        panel.set_xscale("log")
+        panel.xaxis.set_major_locator(FixedLocator(list(steps)))
+        panel.xaxis.set_minor_locator(NullLocator())
+        panel.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:.0f}"))
+        panel.xaxis.set_minor_formatter(NullFormatter())
 
 
 def letter_panels(axes: Sequence[Sequence[Axes]]) -> None:

@@ -8,7 +8,21 @@ from __future__ import annotations
 import time
 import traceback
 
-from ersde_theory.claims import _marginals
+from ersde_theory.claims import (
+    _admissible,
+    _digits,
+    _fei_order,
+    _limits,
+    _marginals,
+    _noise_variance,
+    _order_ode,
+    _order_strong,
+    _order_weak,
+    _quadrature,
+    _reductions,
+    _released_vectors,
+    _vp_ve_parity,
+)
 from ersde_theory.claims._claim import Advance as Advance
 from ersde_theory.claims._claim import Claim as Claim
 from ersde_theory.claims._claim import Evidence as Evidence
@@ -17,7 +31,21 @@ from ersde_theory.claims._claim import Judgement as Judgement
 from ersde_theory.claims._claim import Twin as Twin
 from ersde_theory.claims._claim import Verdict as Verdict
 
-_MODULES = (_marginals,)
+_MODULES = (
+    _marginals,
+    _limits,
+    _noise_variance,
+    _admissible,
+    _released_vectors,
+    _reductions,
+    _order_ode,
+    _order_strong,
+    _order_weak,
+    _quadrature,
+    _fei_order,
+    _vp_ve_parity,
+    _digits,
+)
 
 
 def ledger() -> tuple[Claim, ...]:

@@ -1,0 +1,78 @@
+"""The order of the published solvers without noise."""
+
+from __future__ import annotations
+
+from ersde_theory.claims._broken import off_by, swapped_history
+from ersde_theory.claims._claim import Advance, Claim, Evidence, Finding, Twin, Verdict
+from ersde_theory.claims._ladders import (
+    BUILDERS,
+    LADDER,
+    ORDER_TOLERANCE,
+    Build,
+    finest_fit,
+    ladder_record,
+    mean_errors,
+    variance_errors,
+)
+from ersde_theory.noise_scale import NoiseScale
+
+_SHOWN = ("published-1", "published-2", "published-3", "adams-3", "adams-4")
+
+
+def _last_slope(build: Build) -> float:
+    """Return the order between the two finest step counts."""
+    return finest_fit(variance_errors(build, NoiseScale.ode())).last_slope
+
+
+def _examine(advance: Advance) -> Finding:
+    phi = NoiseScale.ode()
+    ladders, evidence, misses = {}, [], []
+    for done, name in enumerate(_SHOWN):
+        errors = variance_errors(BUILDERS[name], phi)
+        ladders[name] = errors
+        fit, of_mean = finest_fit(errors), finest_fit(mean_errors(BUILDERS[name], phi))
+        claimed = int(name[-1])
+        reached = abs(fit.last_slope - claimed) <= ORDER_TOLERANCE
+        if name.startswith("published") and not reached:
+            misses.append(claimed)
+        for what, value in (("variance", fit), ("mean, offset start", of_mean)):
+            evidence.append(
+                Evidence(
+                    f"{name}: order of the {what} (last slope {value.last_slope:.3f})",
+                    value.order,
+                    value.half_width,
+                    f"claimed {claimed}",
+                    abs(value.last_slope - claimed) <= ORDER_TOLERANCE,
+                )
+            )
+        advance((done + 1) / (len(_SHOWN) + 2))
+    broken = {
+        "published-2, history swapped": (
+            _last_slope(lambda g, p: swapped_history(BUILDERS["published-2"](g, p))),
+            2,
+        ),
+        "adams-4, one coefficient off by 1e-6": (_last_slope(lambda g, p: off_by(BUILDERS["adams-4"](g, p))), 4),
+        "published-2 with the Riemann sum": (_last_slope(BUILDERS["released-2"]), 2),
+    }
+    twins = tuple(
+        Twin(name, slope, not abs(slope - claimed) <= ORDER_TOLERANCE) for name, (slope, claimed) in broken.items()
+    )
+    verdict = Verdict.REFUTED if misses else Verdict.CONFIRMED
+    evidence.sort(key=lambda e: not e.what.startswith("published-3: order of the variance"))
+    record = ladder_record("order-ode", CLAIM.id, ladders, LADDER, "variance")
+    return Finding(verdict, tuple(evidence), twins, (record,))
+
+
+CLAIM = Claim(
+    id="order-ode",
+    statement="ER-SDE-Solver-k has order k in the ODE limit, k = 1, 2, 3.",
+    source="release README",
+    formula=r"Y_t = \frac{\varphi_t}{\varphi_s}Y_s + G_0 D_i + G_1 d_i + \tfrac12 G_2\,dd_i",
+    criterion="confirmed iff for k = 1, 2 and 3 the exact order of the output variance between 640 and 1280 "
+    "steps is within 0.1 of k; refuted if one is not",
+    stated=Verdict.REFUTED,
+    explanation="Orders 1 and 2 hold. Solver 3 is second order: the backward divided difference is the "
+    "derivative half a step back, not at the node, an error of the size the third term should remove. "
+    "Exponential Adams-3 puts it right and reaches order 3, Adams-4 order 4.",
+    examine=_examine,
+)
