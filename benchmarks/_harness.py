@@ -9,7 +9,9 @@ rounds only, by a rule that looks at the foreign processes and never at the time
 
 from __future__ import annotations
 
+import argparse
 import importlib
+import json
 import multiprocessing
 import os
 import platform
@@ -31,6 +33,7 @@ PACKAGES = (
 REST_SECONDS = 0.1  # thread pools stop spinning before the next party starts
 QUIET_CORES = 0.1  # other processes may use so much during every repeat of a quiet round
 WATCH_SECONDS = 0.5
+FEWEST_QUIET_ROUNDS = 5
 
 
 @dataclass(frozen=True)
@@ -103,11 +106,27 @@ def _serve(connection: Connection, module: str, cores: int, settings: dict[str, 
 
 
 def _timed(run: Any, seed: int, steps: int) -> Repeat:
-    busy, own, begin = busy_seconds(), time.process_time(), time.perf_counter()
-    run(seed, steps)
-    seconds = time.perf_counter() - begin
-    own = time.process_time() - own
-    return Repeat(seconds, own, (busy_seconds() - busy - own) / seconds)
+    with Watch() as watch:
+        run(seed, steps)
+    return watch.repeat
+
+
+class Watch:
+    """Times a block of code: ``with Watch() as watch: ...``. Finished child processes count as its own."""
+
+    repeat: Repeat
+
+    def __enter__(self) -> Watch:
+        """Start."""
+        self._before = (busy_seconds(), sum(os.times()[:4]), time.perf_counter())
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Stop."""
+        busy, own, begin = self._before
+        seconds = time.perf_counter() - begin
+        own = sum(os.times()[:4]) - own
+        self.repeat = Repeat(seconds, own, (busy_seconds() - busy - own) / seconds)
 
 
 def limit_cores(cores: int) -> None:
@@ -135,7 +154,7 @@ def timed_rounds(parties: list[Party], rounds: int, steps: int, patience: float)
     for party in parties:
         party.time(0, steps)
     for turn in range(rounds):
-        _wait_for_quiet(patience)
+        wait_for_quiet(patience)
         shift = turn % len(parties)
         for party in parties[shift:] + parties[:shift]:
             time.sleep(REST_SECONDS)
@@ -149,13 +168,22 @@ def quiet_rounds(repeats: dict[str, list[Repeat]]) -> np.ndarray:
     return (np.array(foreign) <= QUIET_CORES).all(axis=0)
 
 
-def _wait_for_quiet(patience: float) -> None:
+def wait_for_quiet(patience: float) -> None:
+    """Return when other processes leave the machine alone, or after so many seconds."""
     deadline = time.perf_counter() + patience
     while time.perf_counter() < deadline:
         before, begin = busy_seconds(), time.perf_counter()
         time.sleep(WATCH_SECONDS)
         if not (busy_seconds() - before) / (time.perf_counter() - begin) > QUIET_CORES:
             return
+
+
+def verdict(quiet_values: np.ndarray, goal: float, *, at_least: bool) -> str:
+    """Return whether the median over quiet rounds reaches a goal; undecided with fewer than five rounds."""
+    if len(quiet_values) < FEWEST_QUIET_ROUNDS:
+        return "undecided"
+    median = float(np.median(quiet_values))
+    return "met" if (median >= goal if at_least else median <= goal) else "missed"
 
 
 def environment(cores: int) -> dict[str, Any]:
@@ -176,6 +204,29 @@ def environment(cores: int) -> dict[str, Any]:
         "load_average_at_start": list(os.getloadavg()) if hasattr(os, "getloadavg") else None,
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
+
+
+def script_options(description: str, rounds: int) -> argparse.Namespace:
+    """Return the options that all scripts have."""
+    return script_parser(description, rounds).parse_args()
+
+
+def script_parser(description: str, rounds: int) -> argparse.ArgumentParser:
+    """Return a parser with the options that all scripts have."""
+    parser = argparse.ArgumentParser(description=description.splitlines()[0])
+    parser.add_argument("--json", type=Path, help="write the numbers of all repeats to this file")
+    parser.add_argument("--rounds", type=int, default=rounds, help="timed repeats")
+    parser.add_argument(
+        "--patience", type=float, default=20.0, help="seconds to wait for a quiet machine before each round"
+    )
+    return parser
+
+
+def write_json(path: Path | None, document: dict[str, Any]) -> None:
+    """Write a document to a file, if one is named."""
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 
 def _processor() -> str:

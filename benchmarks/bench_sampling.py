@@ -8,22 +8,29 @@ Exit status 1 if a law is wrong, or the check does not see a peer made wrong on 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import _law_check
 import _ours
 import _problem as problem
 import numpy as np
-from _harness import QUIET_CORES, Party, Repeat, environment, quiet_rounds, timed_rounds
+from _harness import (
+    QUIET_CORES,
+    Party,
+    Repeat,
+    environment,
+    quiet_rounds,
+    script_parser,
+    timed_rounds,
+    verdict,
+    write_json,
+)
 
 OURS = "ersde_theory"
 PEERS = ("diffrax vmap", "diffrax batch", "torchsde plain", "torchsde tuned")
 GOALS = {"diffrax vmap": 3.0, "diffrax batch": 3.0, "torchsde plain": 8.0, "torchsde tuned": 8.0}
-FEWEST_QUIET_ROUNDS = 5
 MEMORY_PATHS = (100_000, 1_000_000)
 
 
@@ -59,20 +66,13 @@ def main() -> int:
             party.close()
     document["memory"] = _memory(options)
     _show_memory(document["memory"])
-    if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    write_json(options.json, document)
     return 0 if right else 1
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", type=Path, help="write the numbers of all repeats to this file")
-    parser.add_argument("--rounds", type=int, default=9, help="timed runs of each party")
+    parser = script_parser(__doc__, rounds=9)
     parser.add_argument("--threads", type=int, default=2, help="cores and threads of each party")
-    parser.add_argument(
-        "--patience", type=float, default=20.0, help="seconds to wait for a quiet machine before each round"
-    )
     parser.add_argument("--paths", type=int, default=problem.PATHS)
     parser.add_argument("--scheme", choices=_ours.SCHEMES, default="er_sde")
     parser.add_argument("--no-check", action="store_true", help="leave out the check of the laws")
@@ -107,16 +107,9 @@ def _speed(repeats: dict[str, list[Repeat]], paths: int) -> dict[str, Any]:
             ratios = seconds / ours
             entry["ratio_each_round"] = ratios.tolist()
             entry["ratio_median"] = float(np.median(ratios))
-            entry["verdict"] = _verdict(ratios[quiet], GOALS[name])
+            entry["verdict"] = verdict(ratios[quiet], GOALS[name], at_least=True)
         result["parties"][name] = entry
     return result
-
-
-def _verdict(quiet_ratios: np.ndarray, goal: float) -> str:
-    """Return whether the median ratio of the quiet rounds reaches the goal."""
-    if len(quiet_ratios) < FEWEST_QUIET_ROUNDS:
-        return "undecided"
-    return "met" if float(np.median(quiet_ratios)) >= goal else "missed"
 
 
 def _laws(parties: list[Party], options: argparse.Namespace) -> dict[str, Any]:
@@ -186,8 +179,8 @@ def _show_laws(laws: dict[str, Any]) -> bool:
             detail = f"weak order {law['order']:.2f} ± {law['order_standard_error']:.2f}"
         else:
             detail = f"largest |z| {law['largest_z']:.1f}"
-        verdict = "right" if law["right"] else "wrong"
-        print(f"{name}: {verdict}; energy distance at N = {problem.STEPS} {energy}; {detail}")
+        found = "right" if law["right"] else "wrong"
+        print(f"{name}: {found}; energy distance at N = {problem.STEPS} {energy}; {detail}")
     print()
     return good
 

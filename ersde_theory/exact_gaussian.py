@@ -203,9 +203,9 @@ def _against_target(
     got_mean, got_variance = output_moments(tab, mean, variance, **start)
     targets = [target_moments(t, mean, variance) for t in _sequence(tab)]
     if isinstance(tab, Tableau):
-        return np.asarray(distance(got_mean, got_variance, *targets[0]))
+        return np.asarray(distance(got_mean, got_variance, *targets[0], axis=()))
     want_mean, want_variance = (np.stack(part) for part in zip(*targets, strict=True))
-    return np.asarray(distance(got_mean, got_variance, want_mean, want_variance))
+    return np.asarray(distance(got_mean, got_variance, want_mean, want_variance, axis=()))
 
 
 def _groups(tableaus: Sequence[Tableau]) -> list[list[int]]:

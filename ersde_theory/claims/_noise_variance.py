@@ -38,7 +38,7 @@ def _integral(name: str, start: float, end: float) -> Any:
     import mpmath
     from mpmath import exp, log, mpf
 
-    members = {
+    members: dict[str, tuple[Any, Any]] = {
         "reverse_sde": (lambda x: x**2, lambda _: mpf(1)),
         "power(1.5)": (lambda x: x ** mpf("1.5"), lambda _: mpf("0.5")),
         "exp_reciprocal": (lambda x: x * (exp(-1 / x) + 10), lambda x: exp(-1 / x) / x / (exp(-1 / x) + 10)),

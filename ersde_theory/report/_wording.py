@@ -64,7 +64,7 @@ def number(value: float, uncertainty: float = 0.0) -> str:
     digits = 3
     if math.isfinite(value) and math.isfinite(uncertainty) and value != 0.0:
         place = math.floor(math.log10(abs(value))) - math.floor(math.log10(abs(uncertainty)))
-        digits = min(max(place + 1, 1), 12)
+        digits = min(max(place + 1, 1), 7)
         digits = max(digits, 4) if place >= 2 else digits
     return f"{value:.{digits}g} ± {uncertainty:.2g}"
 

@@ -13,7 +13,7 @@ from tests.project._source import ROOT, Import, Module, imports, modules, parse,
 # These parts of ersde_theory tie things together; everything else in it is numerics.
 GLUE = tuple(
     f"ersde_theory.{part}"
-    for part in ("audit", "claims", "cli", "models", "problems", "report", "studies")
+    for part in ("__main__", "audit", "claims", "cli", "models", "problems", "report", "studies")
 )
 SYMBOLIC = ("ersde_theory.derivations",)
 MAY_IMPORT_CLAIMS = ("ersde_theory.claims", "ersde_theory.cli", "ersde_theory.report")
