@@ -80,10 +80,10 @@ def _options() -> argparse.Namespace:
 
 
 def _parties(options: argparse.Namespace) -> list[Party]:
-    """Start all parties. Ours runs its own threads, so its BLAS gets one; torch's is its thread pool."""
+    """Start all parties, each with the same number of cores and threads."""
     threads, n = options.threads, options.paths
     return [
-        Party(OURS, "_ours", threads, 1, n=n, threads=threads, scheme=options.scheme),
+        Party(OURS, "_ours", threads, threads, n=n, threads=threads, scheme=options.scheme),
         Party("diffrax vmap", "_peer_diffrax", threads, threads, n=n, batched=False),
         Party("diffrax batch", "_peer_diffrax", threads, threads, n=n, batched=True),
         Party("torchsde plain", "_peer_torchsde", threads, threads, n=n, threads=threads, tuned=False),
@@ -134,7 +134,7 @@ def _memory(options: argparse.Namespace) -> dict[str, Any]:
     result = {}
     for paths in MEMORY_PATHS:
         settings = {"paths": paths, "threads": options.threads, "scheme": options.scheme}
-        party = Party(f"memory {paths}", "_memory", options.threads, 1, **settings)
+        party = Party(f"memory {paths}", "_memory", options.threads, options.threads, **settings)
         try:
             traced, resident = party.result(0, problem.STEPS).tolist()
         finally:

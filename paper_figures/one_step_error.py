@@ -132,7 +132,7 @@ FIGURE = PaperFigure(
     "start, and error over bound, for Gaussian data of variance 0.25 on the Karras grid 80 to 0.002. The error "
     "lies between half of its bound and the bound. The mean's error does not follow FEI: reverse_sde has "
     "nearly the largest FEI and no such error at all.",
-    claims=("one-step-bound",),
+    claims=("one-step-bound", "fei-order"),
     compute=compute,
     draw=draw,
 )

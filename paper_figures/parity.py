@@ -28,6 +28,7 @@ def draw(record: Record) -> Figure:
 
     Examples
     --------
+    >>> import numpy as np
     >>> from ersde_theory.records import LabelledArray
     >>> arrays = {
     ...     "process": LabelledArray(("process",), np.array(["vp_linear"])),

@@ -25,6 +25,7 @@ from ersde_theory.claims import (
 )
 from ersde_theory.claims._claim import Advance as Advance
 from ersde_theory.claims._claim import Claim as Claim
+from ersde_theory.claims._claim import Context as Context
 from ersde_theory.claims._claim import Evidence as Evidence
 from ersde_theory.claims._claim import Finding as Finding
 from ersde_theory.claims._claim import Judgement as Judgement
@@ -63,7 +64,7 @@ def ledger() -> tuple[Claim, ...]:
     return tuple(module.CLAIM for module in _MODULES)
 
 
-def judge(claim: Claim, advance: Advance | None = None) -> Judgement:
+def judge(claim: Claim, advance: Advance | None = None, seed: int = 0) -> Judgement:
     """Examine a claim; an examination that raises gives a judgement that says so.
 
     Parameters
@@ -72,6 +73,8 @@ def judge(claim: Claim, advance: Advance | None = None) -> Judgement:
         From :func:`ledger`.
     advance : callable, optional
         Told the share that is done, 0 to 1.
+    seed : int
+        Of everything random in the examination.
 
     Returns
     -------
@@ -84,7 +87,7 @@ def judge(claim: Claim, advance: Advance | None = None) -> Judgement:
     """
     begin = time.perf_counter()
     try:
-        finding = claim.examine(advance or (lambda _: None))
+        finding = claim.examine(Context(advance or (lambda _: None), seed))
     except Exception:
         return Judgement(claim, None, time.perf_counter() - begin, traceback.format_exc())
     return Judgement(claim, finding, time.perf_counter() - begin)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ersde_theory.claims._claim import Advance, Claim, Evidence, Finding, Twin, Verdict
+from ersde_theory.claims._claim import Claim, Context, Evidence, Finding, Twin, Verdict
 from ersde_theory.noise_scale import NoiseScale, NotAdmissible
 
 
@@ -46,10 +46,10 @@ def _log_power_root() -> tuple[float, float]:
     return 0.5 * (low + high), 0.5 * (high - low)
 
 
-def _examine(advance: Advance) -> Finding:
+def _examine(context: Context) -> Finding:
     rates = _excess_rates()
     proved = [name for name, rate in rates.items() if rate.is_nonnegative]
-    advance(0.4)
+    context.advance(0.4)
     root, half_width = _log_power_root()
     below = NoiseScale.log_power()
     below.check_admissible([root - 1.0, 1e-4])

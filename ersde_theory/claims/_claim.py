@@ -28,6 +28,27 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True)
+class Context:
+    """What an examination is given.
+
+    Attributes
+    ----------
+    advance : callable
+        To be told the share that is done, 0 to 1.
+    seed : int
+        Of everything random in the examination.
+
+    Examples
+    --------
+    >>> Context(lambda share: None, seed=1).seed
+    1
+    """
+
+    advance: Advance
+    seed: int = 0
+
+
+@dataclass(frozen=True)
 class Evidence:
     """One number that a verdict rests on.
 
@@ -133,7 +154,7 @@ class Claim:
     explanation : str
         What the verdict means, for a reader.
     examine : callable
-        Called with a function ``advance(share)`` for the progress bar, 0 to 1; returns a Finding.
+        Called with a Context; returns a Finding.
 
     Examples
     --------
@@ -149,7 +170,7 @@ class Claim:
     criterion: str
     stated: Verdict
     explanation: str
-    examine: Callable[[Advance], Finding]
+    examine: Callable[[Context], Finding]
 
 
 @dataclass(frozen=True)

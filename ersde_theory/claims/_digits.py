@@ -21,7 +21,7 @@ from analytic import (
 from ersde_theory import schemes
 from ersde_theory.brownian_path import BrownianPath
 from ersde_theory.claims._broken import louder
-from ersde_theory.claims._claim import Advance, Claim, Evidence, Finding, Twin, Verdict
+from ersde_theory.claims._claim import Advance, Claim, Context, Evidence, Finding, Twin, Verdict
 from ersde_theory.errors import CoupledErrors, coupled_errors
 from ersde_theory.exact_gaussian import wasserstein2
 from ersde_theory.noise_scale import NoiseScale
@@ -275,8 +275,8 @@ def spectrum_distance(member: str, n_steps: int) -> float:
     return float(np.sqrt((wasserstein2(tab, 0.0, variances) ** 2).sum() / variances.sum()))
 
 
-def _examine(advance: Advance, seed: int = 0) -> Finding:
-    record, twins = run_digits(seed, advance)
+def _examine(context: Context) -> Finding:
+    record, twins = run_digits(context.seed, context.advance)
     median, spread = record["median_error"], record["median_standard_error"]
     evidence, ahead = [], []
     for k in (2, 3):

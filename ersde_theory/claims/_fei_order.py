@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ersde_theory.claims._claim import Advance, Claim, Evidence, Finding, Twin, Verdict
+from ersde_theory.claims._claim import Claim, Context, Evidence, Finding, Twin, Verdict
 from ersde_theory.noise_scale import NoiseScale
 from ersde_theory.time_grid import TimeGrid
 
@@ -38,9 +38,9 @@ def _violations(sign: float) -> tuple[int, int]:
     return broken, compared
 
 
-def _examine(advance: Advance) -> Finding:
+def _examine(context: Context) -> Finding:
     rising = bool(_slope().is_positive)
-    advance(0.5)
+    context.advance(0.5)
     broken, compared = _violations(1.0)
     reversed_order, _ = _violations(-1.0)
     evidence = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ersde_theory.claims._claim import Advance, Claim, Evidence, Finding, Twin, Verdict
+from ersde_theory.claims._claim import Claim, Context, Evidence, Finding, Twin, Verdict
 
 
 def _residuals(exponent_ode: Any, exponent_sde: Any) -> list[Any]:
@@ -26,11 +26,11 @@ def _residuals(exponent_ode: Any, exponent_sde: Any) -> list[Any]:
     return [sympy.simplify(r) for r in residuals]
 
 
-def _examine(advance: Advance) -> Finding:
+def _examine(context: Context) -> Finding:
     import sympy
 
     residuals = _residuals(1, 2)
-    advance(0.5)
+    context.advance(0.5)
     broken = _residuals(1, sympy.Rational(3, 2))
     left = sum(r != 0 for r in residuals)
     evidence = Evidence("identities of the two limits that fail, of 4", float(left), 0.0, "= 0 exactly", left == 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ersde_theory.claims._claim import Advance, Claim, Evidence, Finding, Twin, Verdict
+from ersde_theory.claims._claim import Claim, Context, Evidence, Finding, Twin, Verdict
 
 
 def _residual(drift_factor: object) -> object:
@@ -23,11 +23,11 @@ def _residual(drift_factor: object) -> object:
     return sympy.simplify(change + heat)
 
 
-def _examine(advance: Advance) -> Finding:
+def _examine(context: Context) -> Finding:
     import sympy
 
     residual = _residual(1)
-    advance(0.5)
+    context.advance(0.5)
     broken = _residual(sympy.Rational(1001, 1000))
     holds = residual == 0
     evidence = Evidence(

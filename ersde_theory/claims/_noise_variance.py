@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ersde_theory.claims._claim import Advance, Claim, Evidence, Finding, Twin, Verdict
+from ersde_theory.claims._claim import Claim, Context, Evidence, Finding, Twin, Verdict
 from ersde_theory.noise_scale import NoiseScale
 
 TOLERANCE = 1e-13
@@ -63,7 +63,7 @@ def _integral(name: str, start: float, end: float) -> Any:
         return size * mpmath.quad(lambda ell: density(ell) / size, mpmath.linspace(low, high, 9))
 
 
-def _examine(advance: Advance) -> Finding:
+def _examine(context: Context) -> Finding:
     import sympy
 
     residual = _residual(1)
@@ -76,7 +76,7 @@ def _examine(advance: Advance) -> Finding:
             ratio = float(float(scale.noise_variance(start, end)) / exact - 1)
             worst = max(worst, abs(ratio))
             worst_twin = min(worst_twin, abs((1.0 + ratio) * 1.01 - 1.0))
-        advance((done + 1) / len(_MEMBERS))
+        context.advance((done + 1) / len(_MEMBERS))
     holds = residual == 0 and worst <= TOLERANCE
     evidence = (
         Evidence("residual of the Itô isometry, general S", float(residual != 0), 0.0, "= 0 exactly", residual == 0),

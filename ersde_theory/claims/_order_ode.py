@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ersde_theory.claims._broken import off_by, swapped_history
-from ersde_theory.claims._claim import Advance, Claim, Evidence, Finding, Twin, Verdict
+from ersde_theory.claims._claim import Claim, Context, Evidence, Finding, Twin, Verdict
 from ersde_theory.claims._ladders import (
     BUILDERS,
     LADDER,
@@ -24,7 +24,7 @@ def _last_slope(build: Build) -> float:
     return finest_fit(variance_errors(build, NoiseScale.ode())).last_slope
 
 
-def _examine(advance: Advance) -> Finding:
+def _examine(context: Context) -> Finding:
     phi = NoiseScale.ode()
     ladders, evidence, misses = {}, [], []
     for done, name in enumerate(_SHOWN):
@@ -45,7 +45,7 @@ def _examine(advance: Advance) -> Finding:
                     abs(value.last_slope - claimed) <= ORDER_TOLERANCE,
                 )
             )
-        advance((done + 1) / (len(_SHOWN) + 2))
+        context.advance((done + 1) / (len(_SHOWN) + 2))
     broken = {
         "published-2, history swapped": (
             _last_slope(lambda g, p: swapped_history(BUILDERS["published-2"](g, p))),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ersde_theory.claims._broken import louder
-from ersde_theory.claims._claim import Advance, Claim, Evidence, Finding, Twin, Verdict
+from ersde_theory.claims._claim import Claim, Context, Evidence, Finding, Twin, Verdict
 from ersde_theory.claims._ladders import BUILDERS, ORDER_TOLERANCE, ladder_record, strong_errors
 from ersde_theory.errors import fit_order
 from ersde_theory.noise_scale import NoiseScale
@@ -13,7 +13,7 @@ _SCHEMES = ("published-1", "published-2", "published-3")
 _MEMBERS = ("exp_power", "reverse_sde")
 
 
-def _examine(advance: Advance) -> Finding:
+def _examine(context: Context) -> Finding:
     ladders, evidence, reaching = {}, [], []
     for done, member in enumerate(_MEMBERS):
         phi = NoiseScale.from_name(member)
@@ -32,7 +32,7 @@ def _examine(advance: Advance) -> Finding:
                     first,
                 )
             )
-        advance((done + 1) / (len(_MEMBERS) + 1))
+        context.advance((done + 1) / (len(_MEMBERS) + 1))
     loud = strong_errors(lambda g, p: louder(BUILDERS["published-2"](g, p)), NoiseScale.reverse_sde(), STRONG_LADDER)
     slope = fit_order(STRONG_LADDER, loud, last=4).last_slope
     twin = Twin("published-2, noise off by 1 %: order seen", slope, abs(slope - 1.0) > ORDER_TOLERANCE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ersde_theory.claims._broken import louder, swapped_history
-from ersde_theory.claims._claim import Advance, Claim, Evidence, Finding, Twin, Verdict
+from ersde_theory.claims._claim import Claim, Context, Evidence, Finding, Twin, Verdict
 from ersde_theory.claims._ladders import (
     BUILDERS,
     ORDER_TOLERANCE,
@@ -25,7 +25,7 @@ def _last_slope(build: Build, member: str) -> float:
     return finest_fit(errors, WEAK_LADDER).last_slope
 
 
-def _examine(advance: Advance) -> Finding:
+def _examine(context: Context) -> Finding:
     ladders, evidence = {}, []
     for done, member in enumerate(_MEMBERS):
         phi = NoiseScale.from_name(member)
@@ -43,7 +43,7 @@ def _examine(advance: Advance) -> Finding:
                     abs(fit.last_slope - expected) <= ORDER_TOLERANCE,
                 )
             )
-        advance((done + 1) / (len(_MEMBERS) + 1))
+        context.advance((done + 1) / (len(_MEMBERS) + 1))
     broken = {
         "published-2, noise off by 1 %": _last_slope(lambda g, p: louder(BUILDERS["published-2"](g, p)), "reverse_sde"),
         "published-2, history swapped": _last_slope(

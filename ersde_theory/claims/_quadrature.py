@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ersde_theory.claims._claim import Advance, Claim, Evidence, Finding, Twin, Verdict
+from ersde_theory.claims._claim import Claim, Context, Evidence, Finding, Twin, Verdict
 from ersde_theory.claims._ladders import BUILDERS, Build, finest_fit, ladder_record, variance_errors
 from ersde_theory.noise_scale import NoiseScale
 from ersde_theory.quadrature import moments, riemann_moments
@@ -30,9 +30,9 @@ def _verdict(build: Build) -> tuple[Verdict, float, float, dict[str, np.ndarray]
     return Verdict.REFUTED if refuted else Verdict.CONFIRMED, slope, growth, {"ode": ode, "exp_power": noisy}
 
 
-def _examine(advance: Advance) -> Finding:
+def _examine(context: Context) -> Finding:
     verdict, slope, growth, released = _verdict(BUILDERS["released-3"])
-    advance(0.5)
+    context.advance(0.5)
     sound, sound_slope, _, published = _verdict(BUILDERS["published-3"])
     truncation, total = np.abs(published["ode"]), np.abs(released["ode"])
     starts = int(np.array(FLOOR_LADDER)[np.abs(released["ode"] - published["ode"]) > truncation][0])

@@ -6,7 +6,7 @@ import numpy as np
 
 from ersde_theory import schemes
 from ersde_theory.claims._broken import off_by
-from ersde_theory.claims._claim import Advance, Claim, Evidence, Finding, Twin, Verdict
+from ersde_theory.claims._claim import Claim, Context, Evidence, Finding, Twin, Verdict
 from ersde_theory.forward_process import ForwardProcess
 from ersde_theory.noise_scale import NoiseScale
 from ersde_theory.tableau import Tableau
@@ -21,7 +21,7 @@ def _distance(a: Tableau, b: Tableau) -> float:
     return max(float(np.abs(x - y).max()) for x, y in parts)
 
 
-def _examine(advance: Advance) -> Finding:
+def _examine(context: Context) -> Finding:
     grids = (
         TimeGrid.karras(20, 80.0, 0.002, final_zero=True),
         TimeGrid.uniform_in_time(ForwardProcess.vp_linear(), 20, 1.0, 1e-3),
@@ -36,7 +36,7 @@ def _examine(advance: Advance) -> Finding:
         for g in grids
         for k in (1, 2)
     )
-    advance(0.6)
+    context.advance(0.6)
     finite = grids[0]
     euler = _distance(schemes.er_sde(finite, sde, 1), schemes.euler_maruyama(finite, sde))
     third = _distance(schemes.er_sde(finite, ode, 3), schemes.exponential_adams(finite, ode, 3))

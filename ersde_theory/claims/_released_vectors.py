@@ -12,7 +12,7 @@ import numpy as np
 from analytic import GaussianMixture
 from ersde_theory import schemes
 from ersde_theory.claims._broken import louder, off_by, swapped_history
-from ersde_theory.claims._claim import Advance, Claim, Evidence, Finding, Twin, Verdict
+from ersde_theory.claims._claim import Claim, Context, Evidence, Finding, Twin, Verdict
 from ersde_theory.noise_scale import NoiseScale
 from ersde_theory.sampling import sample
 from ersde_theory.tableau import Tableau
@@ -53,9 +53,9 @@ def _same(tab: Tableau) -> Tableau:
     return tab
 
 
-def _examine(advance: Advance) -> Finding:
+def _examine(context: Context) -> Finding:
     worst = _worst(_same)
-    advance(0.2)
+    context.advance(0.2)
     broken = {
         "published coefficients instead": _worst(_same, "published"),
         "φ of the next type": _worst(_same, shift=1),

@@ -8,7 +8,7 @@ import numpy as np
 
 from analytic import solve_ode, solve_ode_x
 from ersde_theory import schemes
-from ersde_theory.claims._claim import Advance, Claim, Evidence, Finding, Twin, Verdict
+from ersde_theory.claims._claim import Claim, Context, Evidence, Finding, Twin, Verdict
 from ersde_theory.forward_process import ForwardProcess
 from ersde_theory.noise_scale import NoiseScale
 from ersde_theory.problems import problem
@@ -40,12 +40,12 @@ def _in_x(process: ForwardProcess, x: np.ndarray, times: np.ndarray, drift_facto
     )
 
 
-def _compare(process: ForwardProcess) -> tuple[float, float, np.ndarray]:
+def _compare(process: ForwardProcess, seed: int) -> tuple[float, float, np.ndarray]:
     """Return the largest relative difference along the path, that of a broken drift, and all differences."""
     law = problem("mixture").make_law()
     levels = np.geomspace(20.0, 0.02, _MARKS)
     times, alpha = process.time(levels), process.alpha_at_level(levels)
-    y = law.sample(_PATHS, noise_level=20.0, seed=1)
+    y = law.sample(_PATHS, noise_level=20.0, seed=seed)
     in_y = solve_ode(law.denoise, y, 20.0, 0.02, levels=levels)
     in_x = _in_x(process, alpha[0] * y, times) / alpha[:, None, None]
     broken = _in_x(process, alpha[0] * y, times, 1.0 + 1e-6) / alpha[:, None, None]
@@ -54,7 +54,7 @@ def _compare(process: ForwardProcess) -> tuple[float, float, np.ndarray]:
     return float(difference.max()), float((np.abs(broken - in_y).max(axis=(1, 2)) / size).max()), difference
 
 
-def _tableau_difference(process: ForwardProcess, noise_factor: float = 1.0) -> float:
+def _tableau_difference(process: ForwardProcess, seed: int, noise_factor: float = 1.0) -> float:
     """Return the largest difference between running a stochastic tableau in y and in x."""
     from dataclasses import replace
 
@@ -63,16 +63,16 @@ def _tableau_difference(process: ForwardProcess, noise_factor: float = 1.0) -> f
     in_y = schemes.exponential_adams(grid, NoiseScale.exp_power(), 3)
     in_x = in_y.in_process(process)
     in_x = replace(in_x, noise=in_x.noise * noise_factor)
-    y = law.sample(_PATHS, noise_level=20.0, seed=2)
-    output = sample(in_x, law.denoise, in_x.alpha[0] * y, 3) / in_x.alpha[-1]
-    return float(np.abs(output - sample(in_y, law.denoise, y, 3)).max())
+    y = law.sample(_PATHS, noise_level=20.0, seed=seed)
+    output = sample(in_x, law.denoise, in_x.alpha[0] * y, seed) / in_x.alpha[-1]
+    return float(np.abs(output - sample(in_y, law.denoise, y, seed)).max())
 
 
-def _examine(advance: Advance) -> Finding:
+def _examine(context: Context) -> Finding:
     processes = (ForwardProcess.vp_linear(), ForwardProcess.vp_cosine(), ForwardProcess.rectified_flow())
     evidence, twins, profiles = [], [], []
     for done, process in enumerate(processes):
-        worst, broken, profile = _compare(process)
+        worst, broken, profile = _compare(process, context.seed)
         profiles.append(profile)
         evidence.append(
             Evidence(
@@ -84,7 +84,7 @@ def _examine(advance: Advance) -> Finding:
             )
         )
         twins.append(Twin(f"{process.name}: drift off by 1e-6", broken, broken > REFERENCE_TOLERANCE))
-        in_tableau = _tableau_difference(process)
+        in_tableau = _tableau_difference(process, context.seed)
         evidence.append(
             Evidence(
                 f"{process.name}: Adams-3, exp_power, run in x against run in y",
@@ -94,12 +94,12 @@ def _examine(advance: Advance) -> Finding:
                 in_tableau <= TABLEAU_TOLERANCE,
             )
         )
-        advance((done + 1) / len(processes))
-    louder = _tableau_difference(processes[0], 1.01)
+        context.advance((done + 1) / len(processes))
+    louder = _tableau_difference(processes[0], context.seed, 1.01)
     twins.append(Twin("noise in x off by 1 %", louder, louder > TABLEAU_TOLERANCE))
     record = Record(
         "vp-ve-parity",
-        {"problem": "mixture", "paths": _PATHS},
+        {"problem": "mixture", "paths": _PATHS, "seed": context.seed},
         {
             "noise_level": LabelledArray(("noise_level",), np.geomspace(20.0, 0.02, _MARKS)),
             "process": LabelledArray(("process",), np.array([p.name for p in processes])),

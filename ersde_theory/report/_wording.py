@@ -169,6 +169,6 @@ def evidence_number(evidence: Evidence) -> str:
     --------
     >>> from ersde_theory.claims import Evidence
     >>> evidence_number(Evidence("slope", 2.0, 0.1, "= 2", True))
-    '2.0 ± 0.1'
+    '2 ± 0.1'
     """
     return number(evidence.value, evidence.uncertainty)

@@ -69,7 +69,7 @@ def test_judgement_disagrees_when_there_is_no_twin():
 def test_examination_that_raises_is_kept_as_an_error():
     """Assert that a broken examination gives a judgement with its traceback."""
 
-    def broken(advance):
+    def broken(_):
         msg = "the disk is gone"
         raise OSError(msg)
 

@@ -144,6 +144,16 @@ def test_relative_error_of_released_first_moment_tends_to_minus_one_percent(name
     assert (np.abs(relative + 0.01) < 2e-3).all()
 
 
+@pytest.mark.parametrize("name", ["ode", "exp_power", "reverse_sde"])
+def test_relative_error_of_released_second_moment_grows_as_the_step_falls(name):
+    """Assert that the Riemann sum's error of G_2 is about -0.03 lam/(h (1 + tau^2)) (math.md section 6)."""
+    phi, step = noise_scale(name), np.array([1e-2, 1e-3])
+    rough = riemann_moments(phi, np.ones(2), 1.0 - step, 2)[2]
+    relative = rough / moments(phi, 1.0, 1.0 - step, 2)[2] - 1.0
+    scaled = relative * step * (1.0 + phi.tau_squared(1.0))
+    np.testing.assert_allclose(scaled, -0.03, rtol=0.05)
+
+
 @settings(max_examples=30)
 @given(st.lists(st.floats(0.01, 3.0), min_size=3, max_size=3), st.floats(0.1, 5.0))
 def test_newton_basis_and_divided_differences_integrate_cubics_exactly(gaps, newest):
