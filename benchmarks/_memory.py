@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -33,11 +34,12 @@ def build(paths: int, *, threads: int, scheme: str) -> Callable[[int, int], np.n
 
 
 def _resident_peak(run: Callable[[], Any]) -> float:
-    """Return by how many bytes the resident set rose at its highest (Linux); nan elsewhere."""
+    """Return by how many bytes the resident set rose at its highest (Linux with glibc); nan where that is unknown."""
     try:
+        ctypes.CDLL(None).malloc_trim(0)  # freed memory that the allocator kept would be used again unseen
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # resets the high-water mark
         before = _status("VmRSS")
-    except OSError:
+    except (OSError, AttributeError):
         return float("nan")
     run()
     return _status("VmHWM") - before

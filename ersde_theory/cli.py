@@ -81,6 +81,7 @@ def verify(
         Path | None,
         typer.Option("--json", metavar="FILE", help="Also write the table as a Record, in JSON."),
     ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Of everything random in the examinations.")] = 0,
     list_only: Annotated[bool, typer.Option("--list", help="List the claims and stop.")] = False,
 ) -> None:
     r"""Compute the verdict of every claim of the ledger and write the report.
@@ -98,6 +99,8 @@ def verify(
         Folder of the report.
     json_file : Path, optional
         Of the table.
+    seed : int
+        Of everything random.
     list_only : bool
         Only list the claims.
 
@@ -115,7 +118,7 @@ def verify(
             typer.echo(f"{claim.id:<{width}}{claim.stated.value:<11}{claim.statement}")
         return
     _check_outputs(out, json_file)
-    run = _run(chosen)
+    run = _run(chosen, seed)
     _print_table(run)
     _write(run, out, json_file)
     if run.interrupted:
@@ -156,7 +159,7 @@ def _fail(message: str) -> None:
     raise typer.Exit(1)
 
 
-def _run(chosen: Sequence[Claim]) -> VerifyRun:
+def _run(chosen: Sequence[Claim], seed: int) -> VerifyRun:
     """Judge the claims and compute the figures about them; an interrupt keeps what is finished."""
     from ersde_theory.report import VerifyRun
 
@@ -166,16 +169,16 @@ def _run(chosen: Sequence[Claim]) -> VerifyRun:
     problems: list[str] = []
     with progress_bar(Console(stderr=True)) as progress:
         try:
-            _judge(chosen, judgements, progress)
+            _judge(chosen, judgements, progress, seed)
             _figures(judgements, records, problems, progress)
         except KeyboardInterrupt:
             if len(judgements) == len(chosen):
                 problems.append("interrupted while the figures were computed: some are missing")
     seconds = time.perf_counter() - begin
-    return VerifyRun(tuple(judgements), len(chosen), tuple(records), tuple(problems), seconds=seconds)
+    return VerifyRun(tuple(judgements), len(chosen), tuple(records), tuple(problems), seed, seconds=seconds)
 
 
-def _judge(chosen: Sequence[Claim], judgements: list[Judgement], progress: Progress) -> None:
+def _judge(chosen: Sequence[Claim], judgements: list[Judgement], progress: Progress, seed: int) -> None:
     """Append the judgement of each claim."""
     from ersde_theory.claims import judge
 
@@ -186,7 +189,7 @@ def _judge(chosen: Sequence[Claim], judgements: list[Judgement], progress: Progr
         def advance(share: float, done: int = i) -> None:
             progress.update(task, completed=done + min(max(share, 0.0), 1.0))
 
-        judgements.append(judge(claim, advance))
+        judgements.append(judge(claim, advance, seed))
     progress.update(task, description="done", completed=float(len(chosen)))
 
 

@@ -14,7 +14,7 @@ from paper_figures.registry import PaperFigure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure, SubFigure
+    from matplotlib.figure import Figure
 
 # In the record but not drawn: on these axes they lie on ER-SDE-1 or next to the published scheme.
 _NOT_DRAWN = ("ER-SDE-1 released", "ER-SDE-2 released", "DDIM", "DDPM ancestral")
@@ -56,32 +56,27 @@ def draw(record: Record) -> Figure:
     """
     members = record["noise_scale"].tolist()
     with style.styled():
-        from matplotlib.figure import Figure
-
-        picture = Figure(figsize=(style.WIDTH, 8.4), layout="constrained")
-        upper, lower = picture.subfigures(2, 1, squeeze=False, height_ratios=(6.3, 2.1))[:, 0]
-        axes = upper.subplots(len(_ROWS), len(members), squeeze=False, sharex=True, sharey="row")
+        picture, axes = style.panels(4, len(members), 8.4, height_ratios=(1.0, 1.0, 1.0, 0.8))
         for column, member in enumerate(members):
-            for row, (label, spread, _) in enumerate(_ROWS):
-                _errors(axes[row, column], record, label, spread, column)
-            axes[0, column].set_title(member, loc="left")
-            axes[-1, column].set_xlabel("number of steps $N$")
-        for row, (_, _, title) in enumerate(_ROWS):
-            axes[row, 0].set_ylabel(title)
-        axes[0, 0].set_yscale("log")
-        axes[1, 0].set_yscale("log")
-        axes[2, 0].set_ylim(-0.02, 1.02)
+            for row, (label, spread, title) in enumerate(_ROWS):
+                panel = axes[row][column]
+                panel.sharex(axes[0][0])
+                panel.sharey(axes[row][0])
+                panel.tick_params(labelbottom=row == len(_ROWS) - 1, labelleft=column == 0)
+                _errors(panel, record, label, spread, column)
+                panel.set_ylabel(title if column == 0 else "")
+            axes[0][column].set_title(member, loc="left")
+            axes[2][column].set_xlabel("number of steps $N$")
+            axes[0][column].axhline(record["reference_error"][column], color="#888888", linewidth=0.8, zorder=0)
+            _samples(axes[3][column], record, column)
         # Error bars that reach 0 must not stretch a logarithmic axis, nor a reference that is exact.
         for row, (label, _, _) in enumerate(_ROWS[:2]):
-            low, high = float(np.nanmin(record[label])), float(np.nanmax(record[label]))
-            axes[row, 0].set_ylim(0.5 * low, 2.0 * high)
-        for panel, own in zip(axes[0], record["reference_error"], strict=True):
-            panel.axhline(own, color="#888888", linewidth=0.8, zorder=0)
-        style.step_ticks(list(axes[0]), record["steps"].astype(float))
-        style.letter_panels([list(row) for row in axes])
-        handles, labels = axes[0, 0].get_legend_handles_labels()
-        upper.legend(handles, labels, loc="outside upper center", ncols=4)
-        _samples(lower, record)
+            axes[row][0].set_yscale("log")
+            axes[row][0].set_ylim(0.5 * float(np.nanmin(record[label])), 2.0 * float(np.nanmax(record[label])))
+        axes[2][0].set_ylim(-0.02, 1.02)
+        style.step_ticks(axes[0], record["steps"].astype(float))
+        style.letter_panels(axes)
+        style.legend_above(picture, axes[0][0], 4)
     return picture
 
 
@@ -106,26 +101,21 @@ def _errors(panel: Axes, record: Record, label: str, spread: str, member: int) -
         )
 
 
-def _samples(place: SubFigure, record: Record) -> None:
-    """Draw the samples: a block per noise scale, a row per run, a column per image."""
-    runs, members = record["run"].tolist(), record["noise_scale"].tolist()
-    panels = place.subplots(1, len(members), squeeze=False)[0]
-    for m, panel in enumerate(panels):
-        images = record["samples"][m]
-        n_runs, n_images, height, width = images.shape
-        # One pixel of white between the images.
-        wall = np.full((n_runs, n_images, height + 1, width + 1), 1.0)
-        wall[:, :, :height, :width] = -images.clip(-1.0, 1.0)
-        tiled = wall.swapaxes(1, 2).reshape(n_runs * (height + 1), n_images * (width + 1))
-        panel.imshow(tiled, cmap="gray", vmin=-1.0, vmax=1.0, interpolation="nearest")
-        panel.grid(False)
-        panel.set_xticks([])
-        panel.set_yticks([(height + 1) * (i + 0.5) - 1.0 for i in range(n_runs)], runs)
-        panel.tick_params(length=0.0, labelleft=m == 0)
-        panel.spines[:].set_visible(False)
-        panel.set_title(members[m], loc="left")
-    scheme = record.settings.get("samples_scheme", "")
-    place.suptitle(f"Samples, {scheme}" if scheme else "Samples", x=0.01, ha="left", fontsize=9.0)
+def _samples(panel: Axes, record: Record, member: int) -> None:
+    """Draw the samples of a noise scale: a row per run, a column per image."""
+    images, runs = record["samples"][member], record["run"].tolist()
+    n_runs, n_images, height, width = images.shape
+    # One pixel of white between the images.
+    wall = np.full((n_runs, n_images, height + 1, width + 1), 1.0)
+    wall[:, :, :height, :width] = -images.clip(-1.0, 1.0)
+    tiled = wall.swapaxes(1, 2).reshape(n_runs * (height + 1), n_images * (width + 1))
+    panel.imshow(tiled, cmap="gray", vmin=-1.0, vmax=1.0, interpolation="nearest")
+    panel.grid(False)
+    panel.set_xticks([])
+    panel.set_yticks([(height + 1) * (i + 0.5) - 1.0 for i in range(n_runs)], runs)
+    panel.tick_params(length=0.0, labelleft=member == 0)
+    panel.spines[:].set_visible(False)
+    panel.set_title(f"samples, {record.settings.get('samples_scheme', '')}".rstrip(", "), loc="left")
 
 
 FIGURES = {

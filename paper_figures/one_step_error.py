@@ -98,9 +98,8 @@ def draw(record: Record) -> Figure:
                 )
                 _steps(axes[row][column], record[f"level_{n}"][:-1], values)
                 axes[row][column].set_title(f"{title}, {n} steps", loc="left")
-            axes[3][column].set_xlabel(r"noise level $\lambda$ (data units); sampling runs right")
-        axes[0][0].set_xscale("log")
-        axes[0][0].invert_xaxis()
+        style.level_axis(axes[3][0])
+        axes[3][1].set_xlabel(axes[3][0].get_xlabel())
         for panels in axes[:3]:
             panels[0].set_yscale("log")
             panels[0].set_ylim(1e-7, 0.4)

@@ -98,10 +98,10 @@ def write(record: Record, folder: Path) -> list[Path]:
     Examples
     --------
     >>> from paper_figures import Settings, figure
-    >>> record = figure("fei").compute(Settings(quick=True))
+    >>> record = figure("orders").compute(Settings(quick=True))
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     [path.name for path in write(record, Path(folder))]
-    ['fei.json', 'fei.pdf', 'fei.svg', 'fei.png']
+    ['orders.json', 'orders.pdf', 'orders.svg', 'orders.png']
     """
     picture = draw(record)
     paths = [folder / f"{record.name}.json"]

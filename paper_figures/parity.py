@@ -45,11 +45,9 @@ def draw(record: Record) -> Figure:
         for i, name in enumerate(record["process"].tolist()):
             shown = difference[i] > 0.0  # exactly equal states have no place on a logarithmic axis
             panel.plot(levels[shown], difference[i, shown], label=name, **style.look(i).line())
-        panel.set_xscale("log")
+        style.level_axis(panel)
         panel.set_yscale("log")
-        panel.invert_xaxis()
         panel.set_ylim(1e-17, max(1e-10, 10.0 * float(difference.max())))
-        panel.set_xlabel(r"noise level $\lambda$ (data units); sampling runs right")
         panel.set_ylabel(f"largest difference ({record.arrays['difference'].unit or 'data units'})")
         style.legend_above(picture, panel, 3)
     return picture

@@ -88,7 +88,17 @@ class Look:
     marker: str
 
     def line(self) -> dict[str, Any]:
-        """Return the keywords of a line of this look."""
+        """Return the keywords of a line of this look.
+
+        Returns
+        -------
+        dict
+
+        Examples
+        --------
+        >>> look(2).line()["marker"]
+        '^'
+        """
         return {"color": self.colour, "linestyle": self.dashes, "marker": self.marker}
 
 
@@ -118,50 +128,6 @@ def look(index: int) -> Look:
         message = f"index: expected 0 to {len(COLOURS) - 1}, got {index}"
         raise ValueError(message)
     return Look(COLOURS[index], DASHES[index], MARKERS[index])
-
-
-def luminance(colour: str) -> float:
-    """Return the relative luminance of a colour, 0 black to 1 white.
-
-    Parameters
-    ----------
-    colour : str
-        Hexadecimal sRGB, ``#rrggbb``.
-
-    Returns
-    -------
-    float
-
-    Examples
-    --------
-    >>> luminance("#000000"), round(luminance("#ffffff"), 12)
-    (0.0, 1.0)
-    """
-    channels = [int(colour[i : i + 2], 16) / 255.0 for i in (1, 3, 5)]
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-    return sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
-
-
-def lightness(colour: str) -> float:
-    """Return the CIE lightness L* of a colour, 0 black to 100 white: its grey in print.
-
-    Parameters
-    ----------
-    colour : str
-        Hexadecimal sRGB, ``#rrggbb``.
-
-    Returns
-    -------
-    float
-
-    Examples
-    --------
-    >>> round(lightness("#000000")), round(lightness("#ffffff"))
-    (0, 100)
-    """
-    light = luminance(colour)
-    root: float = light ** (1 / 3)
-    return 116.0 * root - 16.0 if light > 0.008856 else 903.3 * light
 
 
 @contextmanager
@@ -304,6 +270,30 @@ def reference_line(panel: Axes, x: Any, y: Any, label: str) -> None:
     )
 
 
+def level_axis(panel: Axes) -> None:
+    """Make a shared x axis one of noise levels: logarithmic, falling to the right, ticks at decades only.
+
+    Parameters
+    ----------
+    panel : Axes
+        One of those that share the axis.
+
+    Examples
+    --------
+    >>> with styled():
+    ...     _, axes = panels(1, 1, 3.0)
+    ...     level_axis(axes[0][0])
+    >>> axes[0][0].xaxis_inverted()
+    True
+    """
+    from matplotlib.ticker import NullLocator
+
+    panel.set_xscale("log")
+    panel.invert_xaxis()
+    panel.xaxis.set_minor_locator(NullLocator())  # minor ticks take half of the drawing time
+    panel.set_xlabel(r"noise level $\lambda$ (data units); sampling runs right")
+
+
 def step_ticks(row: Sequence[Axes], steps: Any) -> None:
     """Make the shared x axis of panels logarithmic, with a tick at each number of steps.
 
@@ -376,5 +366,17 @@ def render(picture: Figure, kind: Literal["pdf", "svg", "png"]) -> bytes:
     """
     stream = BytesIO()
     with styled():
+        _settle(picture)
         picture.savefig(stream, format=kind, metadata=_METADATA[kind])
     return stream.getvalue()
+
+
+def _settle(picture: Figure) -> None:
+    """Lay a figure out once and round the result: the solver's last digits are not the same every time."""
+    if picture.get_layout_engine() is None:
+        return
+    picture.draw_without_rendering()  # type: ignore[no-untyped-call,unused-ignore]
+    picture.set_layout_engine("none")
+    for panel in picture.axes:
+        bounds = [round(float(value), 5) for value in panel.get_position(original=True).bounds]
+        panel.set_position((bounds[0], bounds[1], bounds[2], bounds[3]))

@@ -59,11 +59,7 @@ class Backend:
 
 
 @pytest.fixture(
-    params=[
-        (library, dtype_name)
-        for library in ("numpy", "torch")
-        for dtype_name in ("float32", "float64")
-    ],
+    params=[(library, dtype_name) for library in ("numpy", "torch") for dtype_name in ("float32", "float64")],
     ids="-".join,
 )
 def xp(request: pytest.FixtureRequest) -> Backend:

@@ -42,6 +42,7 @@ def document(run: VerifyRun) -> str:
         "schema": SCHEMA,
         "provenance": dict(run.provenance),
         "seconds": run.seconds,
+        "seed": run.seed,
         "planned": run.planned,
         "interrupted": run.interrupted,
         "succeeded": run.succeeded,
@@ -92,7 +93,7 @@ def summary(run: VerifyRun) -> Record:
     }
     return Record(
         "verify",
-        {"planned": run.planned, "succeeded": run.succeeded},
+        {"planned": run.planned, "succeeded": run.succeeded, "seed": run.seed},
         arrays,
         tuple(j.claim.id for j in judged),
         run.provenance,

@@ -27,6 +27,8 @@ class VerifyRun:
         Of figures that illustrate the claims besides the claims' own records.
     problems : tuple of str
         What went wrong besides the claims, a line each: figures that could not be made.
+    seed : int
+        Of everything random in the examinations.
     provenance : mapping of str to str
         Versions, machine type, command, time.
     seconds : float
@@ -44,6 +46,7 @@ class VerifyRun:
     planned: int
     figures: tuple[Record, ...] = ()
     problems: tuple[str, ...] = ()
+    seed: int = 0
     provenance: Mapping[str, str] = field(default_factory=provenance)
     seconds: float = 0.0
 

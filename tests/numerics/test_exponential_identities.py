@@ -149,6 +149,16 @@ def test_ddpm_with_the_forward_variance_fails_the_identity_as_a_broken_twin():
     assert all(d.got > d.expected for d in tab.defects())
 
 
+def test_graded_start_has_its_24_levels_in_the_first_interval():
+    """Assert levels lam_0 - (lam_0 - lam_1) 2^-j, j = 24 ... 1, and N + 24 evaluations."""
+    grid = TimeGrid.karras(3, 8.0, 1.0)
+    first, second = grid.levels[:2]
+    extra = [first - (first - second) / 2**j for j in range(24, 0, -1)]
+    tab = schemes.exponential_adams(grid, NoiseScale.ode(), 3, start="graded")
+    np.testing.assert_array_equal(tab.noise_level, [first, *extra, *grid.levels[1:]])
+    assert tab.n_evaluations == 27
+
+
 def test_schemes_coincide_where_the_formulas_do():
     """Assert order 1 = DDIM and DDPM of the right noise, and orders 1, 2 = exponential Adams."""
     grid = TimeGrid.karras(9, 80.0, 0.002, final_zero=True)

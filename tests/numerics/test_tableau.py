@@ -259,6 +259,16 @@ def test_defects_of_multirow_steps_use_the_true_covariances():
     assert "constant" in {d.identity for d in twin.defects() if d.row == 2}
 
 
+@pytest.mark.parametrize("covariance", [{}, {(0, 1): 0.0}], ids=["independent", "stated"])
+def test_a_defect_is_not_carried_on_to_later_rows(covariance):
+    """Assert that one row's wrong noise is named there alone, with or without a stated covariance."""
+    noise = TAB.noise.copy()
+    noise[3] *= 1.01
+    twin = replace(TAB, noise=noise, draw_covariance=covariance)
+    assert [(d.row, d.identity) for d in twin.defects(1e-12)] == [(3, "variance")]
+    assert replace(TAB, draw_covariance=covariance).defects(1e-12) == []
+
+
 def test_a_wrong_sampler_can_be_represented():
     """Assert that construction accepts wrong coefficients, a rising level and unused draws."""
     churn = replace(TAB, sigma=TAB.sigma[[0, 1, 0, 3, 4, 5, 6]], noise=10.0 * TAB.noise)

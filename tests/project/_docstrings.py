@@ -15,9 +15,7 @@ NO_DOCSTRING = "has no docstring"
 def sections(docstring: str) -> dict[str, str]:
     """Return the text of each underlined section; the text before the first is under ""."""
     parts = SECTION.split(docstring)
-    return {"": parts[0]} | {
-        name: text.strip("\n") for name, text in zip(parts[1::2], parts[2::2], strict=True)
-    }
+    return {"": parts[0]} | {name: text.strip("\n") for name, text in zip(parts[1::2], parts[2::2], strict=True)}
 
 
 def entries(text: str) -> list[str]:
@@ -121,8 +119,7 @@ def public_functions(module: Module) -> Iterator[tuple[str, FunctionNode, bool]]
 
 def _decorated(function: FunctionNode, *names: str) -> bool:
     return any(
-        ast.unparse(decorator).partition("(")[0].split(".")[-1] in names
-        for decorator in function.decorator_list
+        ast.unparse(decorator).partition("(")[0].split(".")[-1] in names for decorator in function.decorator_list
     )
 
 

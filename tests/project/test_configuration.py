@@ -19,9 +19,7 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 PROJECT, TOOL = PYPROJECT["project"], PYPROJECT["tool"]
 PINS = {
     canonicalize_name(name): Version(version)
-    for name, version in re.findall(
-        r"^([\w.-]+)==(\S+)$", (ROOT / "constraints.txt").read_text("utf-8"), re.MULTILINE
-    )
+    for name, version in re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / "constraints.txt").read_text("utf-8"), re.MULTILINE)
 }
 
 
@@ -43,10 +41,7 @@ def configured_paths() -> list[str]:
         *TOOL["pytest"]["ini_options"]["testpaths"],
         *TOOL["mypy"]["packages"],
         *(pattern.removesuffix("/**") for pattern in TOOL["ruff"]["lint"]["per-file-ignores"]),
-        *(
-            pattern.removesuffix("*")
-            for pattern in TOOL["setuptools"]["packages"]["find"]["include"]
-        ),
+        *(pattern.removesuffix("*") for pattern in TOOL["setuptools"]["packages"]["find"]["include"]),
         *(f"benchmarks/{name}.py" for name in benchmarks[1].split()),
         *re.search(r"^CONFIGURATION := (.*)$", makefile, re.MULTILINE)[1].split(),
     ]

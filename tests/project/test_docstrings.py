@@ -57,9 +57,7 @@ def test_docstrings_agree_with_signatures_and_raises(package):
 
 def test_checker_accepts_agreeing_docstrings():
     """Assert that a complete docstring, a property and a plain getter have no fault."""
-    getter = (
-        'class A:\n    def size(self) -> int:\n        """Return the size."""\n        return 1'
-    )
+    getter = 'class A:\n    def size(self) -> int:\n        """Return the size."""\n        return 1'
     prop = 'class A:\n    @property\n    def n(self) -> int:\n        """Size."""\n        return 1'
     assert all_faults(GOOD) == all_faults(getter) == all_faults(prop) == []
 

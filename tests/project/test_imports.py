@@ -12,8 +12,7 @@ from tests.project._source import ROOT, Import, Module, imports, modules, parse,
 
 # These parts of ersde_theory tie things together; everything else in it is numerics.
 GLUE = tuple(
-    f"ersde_theory.{part}"
-    for part in ("__main__", "audit", "claims", "cli", "models", "problems", "report", "studies")
+    f"ersde_theory.{part}" for part in ("__main__", "audit", "claims", "cli", "models", "problems", "report", "studies")
 )
 SYMBOLIC = ("ersde_theory.derivations",)
 MAY_IMPORT_CLAIMS = ("ersde_theory.claims", "ersde_theory.cli", "ersde_theory.report")
@@ -46,9 +45,7 @@ def is_numerics(name: str) -> bool:
 
 def oracle_uses_the_judged(found: Import) -> bool:
     """Return whether analytic imports the project."""
-    return within(found.importer, "analytic") and within(
-        found.target, "ersde_theory", "paper_figures", "tests"
-    )
+    return within(found.importer, "analytic") and within(found.target, "ersde_theory", "paper_figures", "tests")
 
 
 def numerics_use_a_law(found: Import) -> bool:

@@ -119,9 +119,7 @@ def exported(name: str) -> list[tuple[str, Any]]:
     """Return the exported classes and functions of a module, imported for real."""
     module = importlib.import_module(name)
     return [
-        (f"{name}.{item}", getattr(module, item))
-        for item in module.__all__
-        if _needs_example(getattr(module, item))
+        (f"{name}.{item}", getattr(module, item)) for item in module.__all__ if _needs_example(getattr(module, item))
     ]
 
 
@@ -145,8 +143,7 @@ def without_example(module: Module) -> list[str]:
     text = {
         node.name: ast.get_docstring(node) or ""
         for node in module.tree.body
-        if isinstance(node, ast.ClassDef)
-        and not any("Protocol" in ast.unparse(b) for b in node.bases)
+        if isinstance(node, ast.ClassDef) and not any("Protocol" in ast.unparse(b) for b in node.bases)
     }
     found = []
     for name, node, is_method in public_functions(module):
@@ -155,9 +152,7 @@ def without_example(module: Module) -> list[str]:
         if is_method and (is_property(node) or name.split(".")[-2] not in text):
             continue
         if is_method:
-            of_class = "\n".join(
-                re.findall(r"^\s*(?:>>>|\.\.\.).*", text[name.split(".")[-2]], re.M)
-            )
+            of_class = "\n".join(re.findall(r"^\s*(?:>>>|\.\.\.).*", text[name.split(".")[-2]], re.M))
             shown = shown or re.search(rf"\.{last}\b", of_class) is not None
         if not shown:
             found.append(name)
@@ -167,10 +162,7 @@ def without_example(module: Module) -> list[str]:
 def test_every_public_callable_is_shown_in_an_example():
     """Assert that each public function and method has a doctest, its own or its class's."""
     found = [
-        name
-        for module in modules()
-        if not within(module.name, *WITHOUT_EXAMPLES)
-        for name in without_example(module)
+        name for module in modules() if not within(module.name, *WITHOUT_EXAMPLES) for name in without_example(module)
     ]
     assert not found, "\n".join(found)
 

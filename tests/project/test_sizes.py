@@ -38,7 +38,5 @@ def test_limits_catch_their_broken_twins():
     body = "\n".join(["    x = 1"] * FUNCTION_LINES)
     text = "\n".join(["    text"] * 2 * FUNCTION_LINES)
     assert long_functions((parse("m", f"def f():\n{body}"),)) == ["m.f: 61 lines"]
-    assert (
-        long_functions((parse("m", f'def f():\n    """D.\n{text}\n    """\n    return 1'),)) == []
-    )
+    assert long_functions((parse("m", f'def f():\n    """D.\n{text}\n    """\n    return 1'),)) == []
     assert long_modules((parse("m", "x = 1\n" * (MODULE_LINES + 1)),)) == ["m: 401 lines"]

@@ -31,7 +31,7 @@ def judgement(name="made-up", verdict=Verdict.PROVED, *, caught=True, records=()
     return Judgement(claim(name), found, 0.25, error)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def made_up():
     """Give the makers of claims, findings and judgements."""
     from types import SimpleNamespace

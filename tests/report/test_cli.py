@@ -94,9 +94,9 @@ def test_interrupt_keeps_what_is_finished(tmp_path, use_ledger, made_up):
 def test_share_done_outside_0_to_1_does_not_end_the_run(tmp_path, use_ledger, made_up):
     """Assert that a claim's own count of its progress cannot break the bar."""
 
-    def wild(advance):
+    def wild(context):
         for share in (-1.0, 0.5, 7.0):
-            advance(share)
+            context.advance(share)
         return made_up.finding()
 
     use_ledger(made_up.claim(examine=wild))
@@ -108,7 +108,8 @@ def test_share_done_outside_0_to_1_does_not_end_the_run(tmp_path, use_ledger, ma
     [
         (["verify", "marginal"], "did you mean 'marginals'?"),
         (["verify", "--nonsense"], "No such option: --nonsense"),
-        (["verify", "--seed", "x"], "No such option: --seed"),
+        (["verify", "--seed", "x"], "Invalid value for '--seed'"),
+        (["verify", "--seed", "-1"], "Invalid value for '--seed'"),
         (["figures", "order"], "did you mean 'orders'?"),
         (["verfy"], "No such command 'verfy'"),
     ],
@@ -120,12 +121,9 @@ def test_wrong_argument_gives_status_2_and_says_why(arguments, said):
     assert said in result.stderr
 
 
-@pytest.mark.parametrize("option", ["--out", "--json"])
-@pytest.mark.parametrize("command", ["verify", "figures"])
+@pytest.mark.parametrize(("command", "option"), [("verify", "--out"), ("verify", "--json"), ("figures", "--out")])
 def test_unwritable_place_is_told_in_one_line_before_the_work(tmp_path, use_ledger, made_up, command, option):
     """Assert that a file where a folder should be gives one line and status 1, nothing examined."""
-    if (command, option) == ("figures", "--json"):
-        pytest.skip("figures has no --json")
 
     def never(_):
         raise AssertionError
@@ -188,6 +186,20 @@ def test_named_claims_run_once_each_in_the_order_of_the_ledger(tmp_path, use_led
     use_ledger(*(made_up.claim(name) for name in ("one", "two", "three")))
     result = verify(tmp_path, "three", "one", "three")
     assert [line.split()[0] for line in result.stdout.splitlines()[1:3]] == ["one", "three"]
+
+
+def test_seed_reaches_every_examination_and_the_report(tmp_path, use_ledger, made_up):
+    """Assert that --seed is what examinations are given, and is said in the report."""
+    seen = []
+
+    def examine(context):
+        seen.append(context.seed)
+        return made_up.finding()
+
+    use_ledger(made_up.claim("one", examine=examine), made_up.claim("two", examine=examine))
+    assert verify(tmp_path, "--seed", "7").exit_code == 0
+    assert seen == [7, 7]
+    assert json.loads((tmp_path / "report" / "verify.json").read_text("utf-8"))["seed"] == 7
 
 
 def test_list_shows_every_claim_of_the_ledger():
