@@ -283,7 +283,7 @@ def level_axis(panel: Axes) -> None:
     >>> with styled():
     ...     _, axes = panels(1, 1, 3.0)
     ...     level_axis(axes[0][0])
-    >>> axes[0][0].xaxis_inverted()
+    >>> bool(axes[0][0].xaxis_inverted())
     True
     """
     from matplotlib.ticker import NullLocator

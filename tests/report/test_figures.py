@@ -144,9 +144,9 @@ def test_series_can_be_told_apart_in_grey():
     looks = [style.look(i) for i in range(len(style.COLOURS))]
     assert len({look.colour for look in looks}) == len(looks)
     assert grey_faults(looks) == []
-    lightness = sorted(lightness(look.colour) for look in looks[:6])
-    assert np.diff(lightness).min() > 6.0
-    assert lightness[-1] < 75.0
+    shades = sorted(lightness(look.colour) for look in looks[:6])
+    assert np.diff(shades).min() > 6.0
+    assert shades[-1] < 75.0
 
 
 def test_repeated_marker_is_caught_in_broken_twin():
