@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ersde_theory.errors import one_step_error
 from ersde_theory.records import LabelledArray, Record
 from paper_figures import _noise_scales as scales
 from paper_figures import style
-from paper_figures._one_step_gaussian import one_step
 from paper_figures.registry import PaperFigure, Settings
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def compute(settings: Settings) -> Record:
     arrays = {"noise_scale": LabelledArray(("noise_scale",), np.array(scales.NAMES))}
     for n in counts:
         levels = scales.karras(n).levels
-        steps = [one_step(phi, levels[:-1], levels[1:], VARIANCE) for phi in scales.noise_scales()]
+        steps = [one_step_error(phi, levels[:-1], levels[1:], VARIANCE) for phi in scales.noise_scales()]
         dims = ("noise_scale", f"step_{n}")
         arrays[f"level_{n}"] = LabelledArray((f"node_{n}",), levels, "data units")
         for label in ("error", "mean_error", "bound", "surprise", "fei"):

@@ -15,6 +15,7 @@ from ersde_theory.claims import (
     _limits,
     _marginals,
     _noise_variance,
+    _one_step_bound,
     _order_ode,
     _order_strong,
     _order_weak,
@@ -44,6 +45,7 @@ _MODULES = (
     _order_weak,
     _quadrature,
     _fei_order,
+    _one_step_bound,
     _vp_ve_parity,
     _digits,
 )

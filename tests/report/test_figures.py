@@ -14,10 +14,10 @@ from typer.testing import CliRunner
 
 from analytic import gaussian_transition
 from ersde_theory.cli import app
+from ersde_theory.errors import one_step_error
 from ersde_theory.noise_scale import NoiseScale
 from ersde_theory.records import LabelledArray, Record
 from paper_figures import Settings, draw, figure, figures, names, style
-from paper_figures._one_step_gaussian import one_step
 from paper_figures.colours import lightness
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -169,7 +169,7 @@ def oracle(phi, start, end, variance):
 def test_one_step_error_matches_the_reference_transition(member, start, end):
     """Assert that the quadrature agrees with analytic's, up to what the latter loses by subtraction."""
     phi, variance = NoiseScale.from_name(member), 0.25
-    step = one_step(phi, np.array([start]), np.array([end]), variance)
+    step = one_step_error(phi, np.array([start]), np.array([end]), variance)
     lost = 1e-13 * (end**2 + variance) / step.error[0] ** 2
     assert step.error[0] == pytest.approx(oracle(phi, start, end, variance), rel=1e-9 + lost)
     assert 0.0 < step.error[0] <= step.bound[0]
@@ -178,7 +178,7 @@ def test_one_step_error_matches_the_reference_transition(member, start, end):
 def test_one_step_error_of_other_noise_scale_is_caught_in_broken_twin():
     """Assert that the comparison sees a noise scale with 1 % more noise."""
     phi = NoiseScale.from_tau_squared(lambda lam: 1.01 * np.ones_like(lam))
-    step = one_step(phi, np.array([1.3]), np.array([0.4]), 0.25)
+    step = one_step_error(phi, np.array([1.3]), np.array([0.4]), 0.25)
     assert step.error[0] != pytest.approx(oracle(NoiseScale.reverse_sde(), 1.3, 0.4, 0.25), rel=1e-3)
 
 

@@ -11,10 +11,11 @@ written as integrals of
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from ersde_theory import _checks
 from ersde_theory.noise_scale import NoiseScale
 
 _NODES = 48
@@ -22,11 +23,23 @@ _LOOKED_AT = 64
 
 
 class OneStep(NamedTuple):
-    """Root mean squares of one step, each an array of shape (steps,).
+    """Root mean squares of one step.
 
-    ``error`` is that of the state at the step's end, ``mean_error`` that of its mean given the start;
-    ``surprise`` the largest, over levels u of the step, of D(X_u, u) - D(X_s, s); ``fei`` the factor with
-    which the surprise bounds the error.
+    Attributes
+    ----------
+    error : float64 array of shape (steps,)
+        Of the state at the step's end, in data units.
+    mean_error : float64 array of shape (steps,)
+        Of its mean given the start.
+    surprise : float64 array of shape (steps,)
+        The largest, over levels u of the step, of D(X_u, u) - D(X_s, s).
+    fei : float64 array of shape (steps,)
+        The factor with which the surprise bounds the error.
+
+    Examples
+    --------
+    >>> OneStep(np.ones(1), np.zeros(1), np.array([4.0]), np.array([0.5])).bound.tolist()
+    [2.0]
     """
 
     error: np.ndarray
@@ -40,12 +53,45 @@ class OneStep(NamedTuple):
         return self.fei * self.surprise
 
 
-def one_step(noise_scale: NoiseScale, lam_start: np.ndarray, lam_end: np.ndarray, variance: float) -> OneStep:
-    """Return error and bound of first-order steps on Gaussian data of a variance > 0.
+def one_step_error(noise_scale: NoiseScale, lam_start: Any, lam_end: Any, variance: float) -> OneStep:
+    r"""Return error and FEI bound of first-order steps on Gaussian data, exactly.
 
-    The step and the exact solution share their Brownian path.
+    Each step starts from the right law, and shares its Brownian path with the exact solution.
+
+    Parameters
+    ----------
+    noise_scale : NoiseScale
+        phi.
+    lam_start, lam_end : array of shape (steps,)
+        Levels, lam_start > lam_end > 0, finite.
+    variance : float
+        Of the data, > 0.
+
+    Returns
+    -------
+    OneStep
+
+    Raises
+    ------
+    ValueError
+        If levels or variance are out of range.
+
+    Examples
+    --------
+    >>> step = one_step_error(NoiseScale.reverse_sde(), [2.0], [1.0], 0.25)
+    >>> bool(step.error[0] <= step.bound[0]), round(float(step.mean_error[0]), 12)
+    (True, 0.0)
+
+    References
+    ----------
+    ``math.md`` section 7.
     """
-    s, t = np.asarray(lam_start, float), np.asarray(lam_end, float)
+    s = np.atleast_1d(_checks.nonnegative_array(lam_start, "lam_start"))
+    t = np.atleast_1d(_checks.nonnegative_array(lam_end, "lam_end"))
+    if s.shape != t.shape or not ((s > t) & (t > 0.0)).all():
+        message = f"lam_end: expected levels > 0 below lam_start, one each, got {t.tolist()} below {s.tolist()}"
+        raise ValueError(message)
+    variance = _checks.positive_number(variance, "variance")
     total_s = variance + s**2
     fei = np.asarray(noise_scale.fei(s, t))
 
