@@ -46,8 +46,11 @@ def squared_distances(xp: Any, y: Array, points: Array, largest_precision: float
         return _by_coordinates(y, points)
     y_norm = xp.sum(y * y, axis=1, keepdims=True)
     x_norm = xp.sum(points * points, axis=1)[None, :]
-    squared = y_norm + x_norm - 2.0 * (y @ points.T)
-    squared = xp.where(squared > 0, squared, xp.zeros_like(squared))
+    squared = y @ points.T  # the rest in place: these are long arrays
+    squared *= -2.0
+    squared += x_norm
+    squared += y_norm
+    squared = xp.clip(squared, 0.0, None)
     reach = y_norm + xp.max(x_norm)
     if y.shape[0] == 0:
         return squared

@@ -186,13 +186,16 @@ class EmpiricalDistribution(LawBase):
         largest = _checks.host_number(xp.max(terms.precision)) if y.shape[0] else 0.0
         squared = squared_distances(xp, z, points, largest, keep)
         nearest = xp.min(squared, axis=1, keepdims=True)
-        logits = log_weights - (squared - nearest) * (0.5 * terms.precision)
+        logits = squared - nearest
+        logits *= -0.5 * terms.precision
+        logits += log_weights
         return z, nearest, logits, terms
 
     def _posterior_mean(self, xp: Any, y: Array, level: float | Array) -> tuple[Array, Array, VarianceTerms]:
         z, _, logits, terms = self._kernel(xp, y, level)
-        _, weights = log_sum_exp(xp, logits)
-        return z, weights @ self._arrays(xp, y)[1], terms
+        weights = xp.exp(logits - xp.max(logits, axis=1, keepdims=True))
+        total = xp.sum(weights, axis=1, keepdims=True)
+        return z, (weights @ self._arrays(xp, y)[1]) / total, terms
 
     def _denoise(self, xp: Any, y: Array, level: float | Array) -> Array:
         z, xbar, terms = self._posterior_mean(xp, y, level)

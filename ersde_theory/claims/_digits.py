@@ -36,7 +36,7 @@ STEPS = (10, 20, 50, 100)
 MEMBERS = ("ode", "exp_power", "reverse_sde")
 REFERENCE_STEPS = 200
 _SHOWN = 8
-_THREADS, _ROWS = 2, 48
+_THREADS, _ROWS = 2, 32
 _BANDWIDTH = 0.1
 _SIGNIFICANT = 3.0
 

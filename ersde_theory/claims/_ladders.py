@@ -35,12 +35,18 @@ BUILDERS: dict[str, Build] = {
 
 
 def variance_errors(build: Build, phi: NoiseScale, ladder: Sequence[int] = LADDER) -> np.ndarray:
-    """Return the signed error of the output variance at each number of steps."""
-    errors = []
-    for n in ladder:
-        tab = build(problem("gaussian").make_grid(n), phi)
-        errors.append(float(output_moments(tab, MEAN, VARIANCE)[1] - target_moments(tab, MEAN, VARIANCE)[1]))
-    return np.array(errors)
+    """Return the signed error of the output variance at each number of steps, shape (steps,)."""
+    return variance_errors_of(build, (phi,), ladder)[0]
+
+
+def variance_errors_of(build: Build, phis: Sequence[NoiseScale], ladder: Sequence[int] = LADDER) -> np.ndarray:
+    """Return the signed errors for several phi at once, shape (phis, steps)."""
+    errors = np.empty((len(phis), len(ladder)))
+    for k, n in enumerate(ladder):
+        grid = problem("gaussian").make_grid(n)
+        tabs = [build(grid, phi) for phi in phis]
+        errors[:, k] = output_moments(tabs, MEAN, VARIANCE)[1] - target_moments(tabs[0], MEAN, VARIANCE)[1]
+    return errors
 
 
 def mean_errors(build: Build, phi: NoiseScale, ladder: Sequence[int] = LADDER) -> np.ndarray:

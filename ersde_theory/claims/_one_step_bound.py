@@ -45,10 +45,8 @@ def _examine(context: Context) -> Finding:
     )
     broken = float(np.concatenate(wrong_fei).max())
     twin = Twin("reverse SDE held against the FEI of the ODE", broken, broken > 1.0)
-    if not holds:
-        verdict = Verdict.REFUTED
-    else:
-        verdict = Verdict.QUALIFIED if against_mean else Verdict.CONFIRMED
+    if_bounded = Verdict.QUALIFIED if against_mean else Verdict.CONFIRMED
+    verdict = if_bounded if holds else Verdict.REFUTED
     return Finding(verdict, evidence, (twin,))
 
 

@@ -11,6 +11,7 @@ from ersde_theory.claims._ladders import (
     finest_fit,
     ladder_record,
     variance_errors,
+    variance_errors_of,
 )
 from ersde_theory.noise_scale import NoiseScale
 
@@ -27,10 +28,10 @@ def _last_slope(build: Build, member: str) -> float:
 
 def _examine(context: Context) -> Finding:
     ladders, evidence = {}, []
-    for done, member in enumerate(_MEMBERS):
-        phi = NoiseScale.from_name(member)
-        for name, expected in _EXPECTED.items():
-            errors = variance_errors(BUILDERS[name], phi, WEAK_LADDER)
+    phis = [NoiseScale.from_name(member) for member in _MEMBERS]
+    for done, (name, expected) in enumerate(_EXPECTED.items()):
+        of_phis = variance_errors_of(BUILDERS[name], phis, WEAK_LADDER)
+        for member, errors in zip(_MEMBERS, of_phis, strict=True):
             if member in ("exp_power", "reverse_sde"):
                 ladders[f"{name}, {member}"] = errors
             fit = finest_fit(errors, WEAK_LADDER)
@@ -43,7 +44,7 @@ def _examine(context: Context) -> Finding:
                     abs(fit.last_slope - expected) <= ORDER_TOLERANCE,
                 )
             )
-        context.advance((done + 1) / (len(_MEMBERS) + 1))
+        context.advance((done + 1) / (len(_EXPECTED) + 1))
     broken = {
         "published-2, noise off by 1 %": _last_slope(lambda g, p: louder(BUILDERS["published-2"](g, p)), "reverse_sde"),
         "published-2, history swapped": _last_slope(
