@@ -5,8 +5,8 @@ are two small matrix products with the features ``(1, y, |y|^2)``. Expanding the
 ``eps * |y - m|^2 / s^2``: where that may exceed ``AMPLIFICATION`` units of eps, differences are
 used instead. Below it the largest log weight also cannot underflow, so it needs no shift.
 
-Measured with K = 8, d = 2, float64 on one core with AVX-512: 20 to 26 ns a row. The same formulas
-as a numba loop took 45 ns (its exp is scalar), so there is no compiled kernel.
+Measured with K = 8, d = 2, float64 on one core with AVX-512: 20 ns a row, 43 where differences are
+needed. The compiled kernel of ``_isotropic_numba`` takes 17 for both.
 """
 
 from __future__ import annotations

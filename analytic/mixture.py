@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from array_api_compat import is_numpy_array
 
-from analytic import _checks, _covariance, _isotropic_numpy
+from analytic import _accelerated, _checks, _covariance, _isotropic_numpy
 from analytic._base import LawBase, positive_scale
 from analytic._checks import Array, FloatArray
 from analytic._point_distances import DIRECT_DIM, nats, spread_of, squared_distances
@@ -210,7 +210,7 @@ class GaussianMixture(LawBase):
             moved = self._unrotate(xp, weights.T[:, :, None] * (terms.gain * z))
             return weights @ self._on(xp, "_means", y) + xp.sum(moved, axis=0)
         if isinstance(level, float) and self.dim <= DIRECT_DIM and is_numpy_array(y):
-            return _isotropic_numpy.denoise(y, self._level_coefficients(level, y))
+            return _accelerated.isotropic_denoise(y, self._level_coefficients(level, y))
         logits, terms = self._isotropic(xp, y, level)
         weights = log_sum_exp(xp, logits)[1]
         pulled = (weights * terms.shrink) @ self._on(xp, "_means", y)

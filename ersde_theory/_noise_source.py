@@ -15,7 +15,7 @@ from ersde_theory.tableau import Tableau
 
 
 class NoiseSource(Protocol):
-    """Gives the standard normals of one draw for a range of rows, as an array the caller may change."""
+    """Gives the standard normals of one draw for a range of rows; the caller does not change them."""
 
     def normals(self, draw: int, first_row: int, last_row: int) -> Any:
         """Return draw `draw` of the rows [first_row, last_row)."""
@@ -75,8 +75,7 @@ class _ArrayNoise:
     noise: Any
 
     def normals(self, draw: int, first_row: int, last_row: int) -> Any:
-        xp = array_namespace(self.noise)
-        return xp.asarray(self.noise[draw, first_row:last_row, ...], copy=True)
+        return self.noise[draw, first_row:last_row, ...]
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import numpy as np
 from array_api_compat import array_namespace, device, is_numpy_array, is_torch_array
 
 from ersde_theory import _checks
+from ersde_theory._combination import combine
 from ersde_theory._noise_source import NoiseSource, noise_source
 from ersde_theory.brownian_path import BrownianPath
 from ersde_theory.tableau import Tableau
@@ -166,13 +167,10 @@ def _run_rows(
     data: dict[int, Any] = {}
     for r in range(plan.n_rows):
         if r > 0:
-            state *= plan.previous[r]
-            for k, weight in plan.data[r]:
-                state += weight * data[k]
-            for m, weight in plan.noise[r]:
-                normals = source.normals(m, first_row, first_row + state.shape[0])
-                normals *= weight
-                state += normals
+            terms = [(weight, data[k]) for k, weight in plan.data[r]]
+            last_row = first_row + state.shape[0]
+            terms += [(weight, source.normals(m, first_row, last_row)) for m, weight in plan.noise[r]]
+            combine(state, plan.previous[r], terms)
             for k in [k for k in data if plan.last_use[k] <= r]:
                 del data[k]
         yield r, state

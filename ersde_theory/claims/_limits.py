@@ -35,19 +35,19 @@ def _examine(context: Context) -> Finding:
     left = sum(r != 0 for r in residuals)
     evidence = Evidence("identities of the two limits that fail, of 4", float(left), 0.0, "= 0 exactly", left == 0)
     failed = sum(r != 0 for r in broken)
-    twin = Twin("phi = x^1.5 for the reverse SDE", float(failed), failed > 0)
+    twin = Twin("φ = x^1.5 for the reverse SDE", float(failed), failed > 0)
     return Finding(Verdict.PROVED if left == 0 else Verdict.REFUTED, (evidence,), (twin,))
 
 
 CLAIM = Claim(
     id="limits",
-    statement="h = 0 gives the probability-flow ODE (phi = x), h = g the reverse-time SDE (phi = x²).",
+    statement="h = 0 gives the probability-flow ODE (φ = x), h = g the reverse-time SDE (φ = x²).",
     source="abstract v3",
     formula=r"h=0:\; dx = \left[fx - \tfrac12 g^2\,\nabla\log p_t\right]dt,\qquad"
     r" h=g:\; dx = \left[fx - g^2\,\nabla\log p_t\right]dt + g\,d\bar w",
-    criterion="proved iff both limits of the drift and both equations for phi hold identically",
+    criterion="proved iff both limits of the drift and both equations for φ hold identically",
     stated=Verdict.PROVED,
-    explanation="The family is a line of samplers with these two as named points; phi = x^p with p between 1 "
+    explanation="The family is a line of samplers with these two as named points; φ = x^p with p between 1 "
     "and 2 lies between them, p > 2 beyond.",
     examine=_examine,
 )

@@ -31,7 +31,7 @@ def _examine(context: Context) -> Finding:
     broken = _residual(sympy.Rational(1001, 1000))
     holds = residual == 0
     evidence = Evidence(
-        "Fokker-Planck residual, general density and tau^2",
+        "Fokker-Planck residual, general density and τ²",
         float(not holds),
         0.0,
         "= 0 exactly",
@@ -47,9 +47,9 @@ CLAIM = Claim(
     source="abstract v3",
     formula=r"\partial_s q_\lambda + \partial_y\left[(1+\tau^2)\,\lambda\,\partial_y q_\lambda\right]"
     r" - \lambda\tau^2\,\partial_y^2 q_\lambda = 0, \qquad s = -\lambda",
-    criterion="proved iff the Fokker-Planck residual simplifies to 0 for an arbitrary density and tau^2",
+    criterion="proved iff the Fokker-Planck residual simplifies to 0 for an arbitrary density and τ²",
     stated=Verdict.PROVED,
-    explanation="The pull towards the data and the injected noise balance for every tau^2, so the noise scale "
+    explanation="The pull towards the data and the injected noise balance for every τ², so the noise scale "
     "function is free in exact arithmetic: it can only matter through discretisation and score errors.",
     examine=_examine,
 )

@@ -33,7 +33,13 @@ HEAVY = (
     "typer",
     "xarray",
 )
-MAY_BE_HEAVY = (*GLUE, *SYMBOLIC, "ersde_theory.integrations", "analytic._numba_kernels")
+MAY_BE_HEAVY = (
+    *GLUE,
+    *SYMBOLIC,
+    "ersde_theory.integrations",
+    "analytic._isotropic_numba",
+    "ersde_theory._combination_numba",
+)
 # Distributions whose import name is not their name with "-" for "_".
 IMPORT_NAME = {"scikit-learn": "sklearn"}
 
