@@ -31,7 +31,7 @@ from ersde_theory.sampling import sample
 from ersde_theory.tableau import Draw, Tableau
 from ersde_theory.time_grid import TimeGrid
 
-PATHS = 96
+PATHS = 64
 STEPS = (10, 20, 50, 100)
 MEMBERS = ("ode", "exp_power", "reverse_sde")
 REFERENCE_STEPS = 200
@@ -96,7 +96,7 @@ def _reference(setting: _Setting, member: str, n_steps: int, rows: int = PATHS) 
     if member == "ode":
 
         def run(part: np.ndarray) -> np.ndarray:
-            return solve_ode(setting.law.denoise, start[part], 80.0, 0.002, rtol=1e-8)
+            return solve_ode(setting.law.denoise, start[part], 80.0, 0.002, rtol=1e-7)
 
     else:
         increments, areas = _brownian(setting, member, n_steps)
@@ -194,12 +194,16 @@ def run_digits(seed: int, advance: Advance) -> tuple[Record, dict[str, float]]:
         pictures[m, 0] = reference[:_SHOWN].reshape(_SHOWN, 8, 8)
         home = setting.nearest(reference)
         noise = {n: _noise(setting, member, n) for n in STEPS}
+        done: list[tuple[Tableau, np.ndarray]] = []
         for s, name in enumerate(SCHEMES):
             for k, n_steps in enumerate(STEPS):
                 tab = _tableau(name, member, n_steps)
                 if tab is None:
                     continue
-                output = _outputs(setting, tab, noise[n_steps])
+                output = _known(done, tab)
+                if output is None:
+                    output = _outputs(setting, tab, noise[n_steps])
+                    done.append((tab, output))
                 errors = coupled_errors(output, reference)
                 moved = float((setting.nearest(output) != home).mean())
                 _enter(table, (s, m, k), errors, moved)
@@ -212,6 +216,14 @@ def run_digits(seed: int, advance: Advance) -> tuple[Record, dict[str, float]]:
             loud = coupled_errors(output, reference).median
             twins["noise"] = loud / table["median"][list(SCHEMES).index("Adams-3"), m, -1]
     return _record(table, pictures, reference_error, seed), twins
+
+
+def _known(done: list[tuple[Tableau, np.ndarray]], tab: Tableau) -> np.ndarray | None:
+    """Return the output of an equal tableau (DDIM is solver 1 with phi = x, say), if it has been run."""
+    for other, output in done:
+        if other.n_rows == tab.n_rows and other.first_difference(tab, rtol=1e-12, atol=1e-15) is None:
+            return output
+    return None
 
 
 def _enter(table: dict[str, np.ndarray], at: tuple[int, int, int], errors: CoupledErrors, moved: float) -> None:
@@ -232,7 +244,7 @@ def _reference_error(setting: _Setting, member: str, reference: np.ndarray) -> f
     """Return the median change of the reference when its steps are halved (or its tolerance cut)."""
     rows = PATHS // 4
     if member == "ode":
-        finer = solve_ode(setting.law.denoise, setting.start[:rows], 80.0, 0.002, rtol=1e-10)
+        finer = solve_ode(setting.law.denoise, setting.start[:rows], 80.0, 0.002, rtol=1e-9)
     else:
         finer = _reference(setting, member, 2 * REFERENCE_STEPS, rows)
     return coupled_errors(reference[:rows], finer).median
