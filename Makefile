@@ -44,12 +44,12 @@ verify: $(VENV)/.core
 test: lint types
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --quiet $(PYTEST_ARGS)
 
-# Everything that must work where torch is not installed.
+# What must work where torch and numba are not installed (`make verify` covers the ledger and the report).
 test-minimal: $(VENV)/.unit
 	@if $(BIN)/python -c 'import torch' 2>/dev/null; then \
 	echo "error: $(VENV) has torch; run: make $@ VENV=.venv-minimal" >&2; exit 1; fi
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --quiet \
-	--ignore=ersde_theory/models --ignore=ersde_theory/integrations -m "not slow" $(PYTEST_ARGS)
+	--ignore=tests/claims --ignore=tests/report --ignore=tests/errors -m "not slow" $(PYTEST_ARGS)
 
 figures: $(VENV)/.core
 	$(BIN)/python -m paper_figures $(FIGURES)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -26,8 +28,14 @@ def law() -> Any:
     return GaussianMixture(problem.WEIGHTS, problem.MEANS, problem.VARIANCES)
 
 
-def build(n: int, *, threads: int, scheme: str) -> Callable[[int, int], np.ndarray]:
-    """Return ``run(seed, steps)`` to the final states (n, 2); the tableau is made anew in every run."""
+def build(n: int, *, threads: int, scheme: str, compiled: bool) -> Callable[[int, int], np.ndarray]:
+    """Return ``run(seed, steps)`` to the final states (n, 2); the tableau is made anew in every run.
+
+    ``compiled``: with the optional numba kernels, which must then be installed; otherwise NumPy alone.
+    """
+    if compiled:
+        importlib.import_module("numba")
+    os.environ["ERSDE_NUMBA"] = "1" if compiled else "0"
     from ersde_theory import sample
 
     mixture = law()
