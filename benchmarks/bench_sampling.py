@@ -154,7 +154,8 @@ def _show_environment(found: dict[str, Any]) -> None:
 
 
 def _show_speed(speed: dict[str, Any]) -> None:
-    head = "party median_s min max ns/row-step foreign ratio min max quiet goal verdict".split()
+    head = ("party", "median s", "min", "max", "ns/row-step", "foreign")
+    head = (*head, "ratio", "min", "max", "quiet", "goal", "verdict")
     print("{:16}{:>9}{:>7}{:>7}{:>13}{:>9}{:>7}{:>7}{:>7}{:>7}{:>6}{:>11}".format(*head))
     for name, entry in speed["parties"].items():
         seconds = [repeat["seconds"] for repeat in entry["repeats"]]
