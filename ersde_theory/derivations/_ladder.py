@@ -112,6 +112,28 @@ def _exponential(expr: sympy.Expr) -> sympy.Expr:
     return sympy.expand(sympy.expand(logs.replace(is_symbolic, rewrite)), power_exp=True)
 
 
+def _generators(expr: sympy.Expr) -> sympy.Expr:
+    """Return b^(c T + m), with c and m rational, as N^c b^m with a fresh name N for b^T."""
+    names: dict[tuple[sympy.Expr, sympy.Expr], sympy.Dummy] = {}
+
+    def power(base: sympy.Expr, exponent: sympy.Expr) -> sympy.Expr:
+        factors = []
+        for term in sympy.Add.make_args(sympy.expand(exponent)):
+            number, rest = term.as_coeff_Mul()
+            if rest == 1:
+                factors.append(base**number)
+                continue
+            if (base, rest) not in names:
+                names[base, rest] = sympy.Dummy(f"g{len(names)}", **({"positive": True} if base.is_positive else {}))
+            factors.append(names[base, rest] ** number)
+        return sympy.Mul(*factors)
+
+    split = expr.replace(sympy.exp, lambda exponent: power(sympy.E, exponent))
+    return split.replace(
+        lambda node: bool(node.is_Pow and not node.exp.is_Rational), lambda node: power(node.base, node.exp)
+    )
+
+
 def _log(argument: sympy.Expr) -> sympy.Expr:
     return sympy.expand_log(sympy.log(sympy.factor(argument)))
 
@@ -123,7 +145,8 @@ def _squares(expr: sympy.Expr) -> sympy.Expr:
 _RUNGS: tuple[tuple[str, Callable[[sympy.Expr], bool]], ...] = (
     ("expansion", lambda e: sympy.expand(e) == 0),
     ("common denominator", _is_zero_fraction),
-    ("exponentials and logarithms", lambda e: _is_zero_fraction(_exponential(e))),
+    ("exponents", lambda e: _is_zero_fraction(_generators(e))),
+    ("exponentials and logarithms", lambda e: _is_zero_fraction(_generators(_exponential(e)))),
     ("powers", lambda e: _is_zero_fraction(_squares(e))),
     ("trigonometry", lambda e: e.has(*_TRIGONOMETRIC) and sympy.trigsimp(sympy.together(e)) == 0),
     ("simplify", lambda e: sympy.simplify(e) == 0),
