@@ -26,7 +26,8 @@ def carry_out(expr: sympy.Expr) -> sympy.Expr:
         limits = (sympy.Tuple(limit[0], *(carry_out(end) for end in limit[1:])) for limit in expr.limits)
         return sympy.Integral(carry_out(expr.function), *limits)
     if isinstance(expr, sympy.Subs):
-        return sympy.Subs(carry_out(expr.expr), expr.variables, expr.point).doit(integrals=False)
+        done = sympy.Subs(carry_out(expr.expr), expr.variables, expr.point).doit(integrals=False)
+        return done if done.has(sympy.Subs) else carry_out(done)
     if isinstance(expr, sympy.Derivative):
         return expr.func(carry_out(expr.expr), *expr.variable_count).doit(integrals=False)
     return expr.func(*(carry_out(arg) for arg in expr.args))
@@ -177,6 +178,25 @@ def _fundamental_theorem(difference: sympy.Expr, rules: tuple[Rule, ...]) -> str
     return ""
 
 
+def _linearity(difference: sympy.Expr) -> str:
+    """Return "linearity" if integrals over the same interval add up to one whose integrand vanishes."""
+    integrals = sorted(difference.atoms(sympy.Integral), key=sympy.default_sort_key)
+    names = {integral: sympy.Dummy(f"i{position}") for position, integral in enumerate(integrals)}
+    rest = sympy.expand(difference.xreplace(names))
+    groups: dict[tuple[sympy.Expr, sympy.Expr], sympy.Expr] = {}
+    common = sympy.Dummy("u", positive=True)
+    for integral, name in names.items():
+        weight = rest.coeff(name, 1)
+        if len(integral.limits) != 1 or len(integral.limits[0]) != 3 or weight.has(*names.values()):
+            return ""
+        variable, low, high = integral.limits[0]
+        integrand = weight * integral.function.subs(variable, common)
+        groups[low, high] = groups.get((low, high), sympy.Integer(0)) + integrand
+        rest = sympy.expand(rest - weight * name)
+    zero = all(total == 0 or _algebra(total) for total in (rest, *groups.values()))
+    return "linearity of the integral" if zero else ""
+
+
 def shown_zero(difference: sympy.Expr, rules: tuple[Rule, ...] = ()) -> str:
     """Return by which rung a prepared difference vanishes identically, or "" if no rung shows it."""
     if difference == 0:
@@ -184,7 +204,7 @@ def shown_zero(difference: sympy.Expr, rules: tuple[Rule, ...] = ()) -> str:
     if found := _algebra(difference):
         return found
     if difference.has(sympy.Integral):
-        if found := _fundamental_theorem(difference, rules):
+        if found := _linearity(difference) or _fundamental_theorem(difference, rules):
             return found
         evaluated = difference.doit()
         if not evaluated.has(sympy.Integral) and (found := _algebra(evaluated)):

@@ -142,3 +142,23 @@ k = symbol("k", "natural")
 j = symbol("j", "natural")
 step = symbol("h_step", "positive", (sympy.Rational(1, 10), sympy.Rational(2, 5)))
 eps = symbol("epsilon", "real")
+
+# The process by its beta, the noise scale as a function of time, coordinates of a vector.
+beta = function("B", "positive")
+Phi = function("Phi", "positive")
+f_drift = function("f", "real")
+g2 = function("g2", "positive")
+density = function("p", "positive")
+y_1 = symbol("y_1", "real")
+y_2 = symbol("y_2", "real")
+y_3 = symbol("y_3", "real")
+
+# Errors: Jacobian of the denoiser, error of a network, of a state, a bound, an integral of tau^2.
+jac = symbol("J", "real", (-2, sympy.Rational(9, 10)))
+delta = symbol("delta", "real")
+e_s = symbol("e_s", "real")
+bound = symbol("M", "positive")
+fei = symbol("F", "positive", (sympy.Rational(1, 10), sympy.Rational(9, 10)))
+excess = symbol("W", "nonnegative")
+gap = function("Delta", "real")
+E_path = function("E", "real")
