@@ -2,7 +2,7 @@ r"""The forward process: marginals against drift and diffusion, lambda as its cl
 
 from __future__ import annotations
 
-from sympy import Derivative, Integral, exp, log, sqrt
+from sympy import Derivative, Integer, Integral, exp, log, sqrt
 
 from ersde_theory.derivations import _symbols as sym
 from ersde_theory.derivations._proof import Derivation, Step
@@ -115,7 +115,7 @@ CANONICAL = Derivation(
     steps=(
         Step(
             (_f * sym.x / _alpha) - sym.x * Derivative(_alpha, _t) / _alpha**2,
-            0 * sym.x,
+            Integer(0),
             r"The forward drift of $y$ is $f x/\alpha - x\alpha'/\alpha^2 = 0$: $y$ is a Brownian motion",
         ),
         Step(
