@@ -58,7 +58,8 @@ def use(expr: sympy.Expr, rule: Rule) -> sympy.Expr:
         if any(count < 0 for count in left.values()):
             return None
         result = new.subs(list(pairs.items()), simultaneous=True)
-        return sympy.diff(result, *((name, count) for name, count in left.items() if count))
+        further = [(name, count) for name, count in left.items() if count]
+        return sympy.diff(result, *further) if further else result
 
     return expr.replace(lambda node: renamed(node) is not None, renamed)
 
