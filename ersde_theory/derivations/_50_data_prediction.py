@@ -68,7 +68,7 @@ _PATH = Derivation(
         ),
         Step(
             _generator(_gain * sym.y),
-            -(1 - _tau2) * sym.v_x * sym.lam / (sym.v_x + sym.lam**2) ** 2 * -sym.y,
+            (1 - _tau2) * sym.v_x * sym.lam * sym.y / (sym.v_x + sym.lam**2) ** 2,
             r"Gaussian data of variance $v$, mean 0: $D = c\,y$, $c = v/(v+\lambda^2)$, "
             r"$L^0 D = (1-\tau^2)\,c(1-c)\,y/\lambda$",
         ),

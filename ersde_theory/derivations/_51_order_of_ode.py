@@ -45,13 +45,21 @@ _ADAMS = Derivation(
     assumptions=(_SMOOTH, _KERNEL, _STEPS),
     steps=(
         Step(coefficient(residual(lagrange, 1, 2), _h, 2), sym.m_0 * JET[1] / 2, r"One evaluation: $\beta_1 = 1/2$"),
-        Step(coefficient(residual(lagrange, 2, 3), _h, 2), sympy.Integer(0), "Two evaluations: linear $D$ is exact"),
+        Step(
+            lagrange([smooth(node, 1) for node in PAST[:2]], PAST[:2], _x),
+            smooth(_x, 1),
+            "Two evaluations reproduce a linear $D$: no term of order $h^2$",
+        ),
         Step(
             coefficient(residual(lagrange, 2, 3), _h, 3),
             sym.m_0 * JET[2] * (sympy.Rational(1, 6) + _o1 / 4),
             r"Two evaluations: $5/12$ on equal steps",
         ),
-        Step(coefficient(residual(lagrange, 3, 4), _h, 3), sympy.Integer(0), "Three evaluations: quadratic $D$ is exact"),
+        Step(
+            lagrange([smooth(node, 2) for node in PAST], PAST, _x),
+            smooth(_x, 2),
+            "Three evaluations reproduce a quadratic $D$: no term of order $h^3$",
+        ),
         Step(
             coefficient(residual(lagrange, 3, 4), _h, 4),
             sym.m_0 * JET[3] * (sympy.Rational(1, 24) + (2 * _o1 + _o2) / 18 + _o1 * (_o1 + _o2) / 12),
@@ -110,7 +118,11 @@ _PUBLISHED = Derivation(
             sym.m_0 * JET[2] * _o1 / 4,
             r"Solver 3: the term of order $h^3$ stays, $\frac14m_0f''$ on equal steps",
         ),
-        Step(coefficient(residual(published, 3, 3), _h, 2), sympy.Integer(0), r"Solver 3: nothing of order $h^2$"),
+        Step(
+            published([smooth(node, 1) for node in PAST], PAST, _x),
+            smooth(_x, 1),
+            r"Solver 3 reproduces a linear $D$: nothing of order $h^2$ is left",
+        ),
     ),
     result="ODE orders of the published solvers: 1, 2, 2. The claimed order 3 is refuted; with the derivative taken "
     "at the node (Adams-3) it holds.",
@@ -164,11 +176,10 @@ _RELEASED = Derivation(
             r"Relative error of $G_2$: grows as the step falls",
         ),
         Step(
-            -sym.m_0 * _h**2 / (2 * _count) * (-JET[1]) + _h**2 / (2 * _count) * JET[2],
-            _h**2 / (2 * _count) * (sym.m_0 * JET[1] + JET[2]),
-            r"Local error of solver 3 as released, $-\delta G_1\,d_i - \frac12\delta G_2\,dd_i$ with "
-            r"$\delta G_1 = m_0h^2/(2n)$, $\delta G_2 = -h^2/n$, $d_i = -f'$, $dd_i = f''$ in $x$",
-            ((sympy.Integer(1), sympy.Integer(1)),),
+            coefficient((-_h + _riemann(0) - _EXACT_G1) * JET[1] - (_h**2 + 2 * _riemann(1)) * JET[2] / 2, _h, 2),
+            (sym.m_0 * JET[1] + JET[2]) / (2 * _count),
+            r"Local error of solver 3 as released at order $h^2$: $-\delta G_1\,d_i - \frac12\delta G_2\,dd_i$, where "
+            r"in $x$ the differences are $d_i = -f'$, $dd_i = f''$",
         ),
     ),
     result=r"A local error of order $h^2$ stays: the released solvers of order 2 and 3 are first order, with a "
