@@ -164,18 +164,25 @@ def _algebra(difference: sympy.Expr) -> str:
 
 
 def _fundamental_theorem(difference: sympy.Expr, rules: tuple[Rule, ...]) -> str:
-    """Return the end of an integral in which the difference is constant and at whose other end it vanishes."""
+    """Return the end of an integral in which the difference is constant and at whose other end it vanishes.
+
+    The difference is first divided by the factor of that integral, which must be known not to vanish.
+    """
+    expanded = sympy.expand(difference)
     for integral in sorted(difference.atoms(sympy.Integral), key=sympy.default_sort_key):
         if len(integral.limits) != 1 or len(integral.limits[0]) != 3:
             continue
         _, low, high = integral.limits[0]
+        factor = sympy.factor(expanded.coeff(integral, 1))
+        divided = [expanded / factor] if factor.is_nonzero and not factor.has(sympy.Integral) else []
         for end, other in ((low, high), (high, low)):
             if not end.is_Symbol or other.has(end):
                 continue
-            at_other = prepare(difference.subs(end, other), rules)
-            slope = prepare(sympy.diff(difference, end), rules)
-            if (at_other == 0 or _algebra(at_other)) and (slope == 0 or _algebra(slope)):
-                return f"fundamental theorem in {end}"
+            for candidate in (difference, *divided):
+                at_other = prepare(candidate.subs(end, other), rules)
+                slope = prepare(sympy.diff(sympy.expand(candidate), end), rules)
+                if all(part == 0 or _algebra(part) for part in (at_other, slope)):
+                    return f"fundamental theorem in {end}"
     return ""
 
 

@@ -124,9 +124,9 @@ S = function("S", "real")
 p = symbol("p", "positive", (_half(3), 4))
 p_2 = symbol("p_2", "positive", (_half(3), 4))
 eta = symbol("eta", "positive", (sympy.Rational(1, 10), sympy.Rational(9, 10)))
-phi_s = symbol("varphi_s", "positive")
-phi_t = symbol("varphi_t", "positive")
-phi_m = symbol("varphi_m", "positive")
+phi_s = symbol("varphi_s", "positive", (9, 12))  # ordered so that phi/lambda increases
+phi_t = symbol("varphi_t", "positive", (sympy.Rational(1, 8), sympy.Rational(1, 4)))
+phi_m = symbol("varphi_m", "positive", (1, 2))
 
 # Laws: a density, a law's denoiser, a path's data prediction.
 q = function("q", "positive")
@@ -199,3 +199,7 @@ r_0 = symbol("r_0", "positive", (_half(1), 2))
 r_1 = symbol("r_1", "positive", (_half(1), 2))
 churn = symbol("gamma_churn", "positive", (sympy.Rational(1, 10), _half(1)))
 q_3 = function("q_3", "positive")
+
+# Noise of consecutive steps.
+z_1 = symbol("z_1", "real")
+z_2 = symbol("z_2", "real")
