@@ -2,7 +2,7 @@ r"""The noise of a step: Itô isometry, the clock V = lambda^2/phi^2, increments
 
 from __future__ import annotations
 
-from sympy import Derivative, Expr, Integer, Integral, exp, log, sqrt
+from sympy import Derivative, Expr, Integer, Integral, exp, log
 
 from ersde_theory.derivations import _symbols as sym
 from ersde_theory.derivations._ladder import Rule
@@ -82,11 +82,6 @@ ISOMETRY = Derivation(
 )
 
 
-_weight_1 = sqrt((clock(_m) - clock(_s)) / (clock(_t) - clock(_s)))
-_weight_2 = sqrt((clock(_t) - clock(_m)) / (clock(_t) - clock(_s)))
-_two_steps = sym.phi(_t) / sym.phi(_m) * sqrt(variance(_s, _m)) * sym.z_1 + sqrt(variance(_m, _t)) * sym.z_2
-_one_step = sqrt(variance(_s, _t)) * (_weight_1 * sym.z_1 + _weight_2 * sym.z_2)
-
 CLOCK = Derivation(
     name="noise-clock",
     title="The clock $V = \\lambda^2/\\varphi^2$: one Brownian path for every grid",
@@ -119,9 +114,14 @@ CLOCK = Derivation(
             r"$Z = \sqrt{\Delta V_1/\Delta V}\,Z_1 + \sqrt{\Delta V_2/\Delta V}\,Z_2$ is standard normal",
         ),
         Step(
-            _two_steps.subs({sym.phi(_s): sym.phi_s, sym.phi(_m): sym.phi_m, sym.phi(_t): sym.phi_t}) ** 2,
-            _one_step.subs({sym.phi(_s): sym.phi_s, sym.phi(_m): sym.phi_m, sym.phi(_t): sym.phi_t}) ** 2,
-            r"and the noise of two steps is that of one with this $Z$ (squared, to leave the sign of the root aside)",
+            (sym.phi(_t) / sym.phi(_m)) ** 2 * variance(_s, _m),
+            variance(_s, _t) * (clock(_m) - clock(_s)) / (clock(_t) - clock(_s)),
+            r"The noise of the first step, carried to $t$, has the weight $\Delta V_1/\Delta V$ in that of one step",
+        ),
+        Step(
+            variance(_m, _t),
+            variance(_s, _t) * (clock(_t) - clock(_m)) / (clock(_t) - clock(_s)),
+            r"and that of the second the weight $\Delta V_2/\Delta V$: draw by draw, two steps have the noise of one with $Z$",
         ),
         Step(
             sym.phi(_t) * sym.phi(_m) * (clock(_m) - clock(_s)),

@@ -168,19 +168,22 @@ def _fundamental_theorem(difference: sympy.Expr, rules: tuple[Rule, ...]) -> str
 
     The difference is first divided by the factor of that integral, which must be known not to vanish.
     """
-    expanded = sympy.expand(difference)
+    names = {integral: sympy.Dummy(f"i{index}") for index, integral in enumerate(difference.atoms(sympy.Integral))}
+    expanded = sympy.expand(difference.xreplace(names))
+    back = {name: integral for integral, name in names.items()}
     for integral in sorted(difference.atoms(sympy.Integral), key=sympy.default_sort_key):
         if len(integral.limits) != 1 or len(integral.limits[0]) != 3:
             continue
         _, low, high = integral.limits[0]
-        factor = sympy.factor(expanded.coeff(integral, 1))
-        divided = [expanded / factor] if factor.is_nonzero and not factor.has(sympy.Integral) else []
+        factor = sympy.factor(expanded.coeff(names[integral], 1))
+        usable = factor.is_nonzero and not factor.has(*back)
+        divided = [sympy.expand(expanded / factor).xreplace(back)] if usable else []
         for end, other in ((low, high), (high, low)):
             if not end.is_Symbol or other.has(end):
                 continue
             for candidate in (difference, *divided):
                 at_other = prepare(candidate.subs(end, other), rules)
-                slope = prepare(sympy.diff(sympy.expand(candidate), end), rules)
+                slope = prepare(sympy.diff(candidate, end), rules)
                 if all(part == 0 or _algebra(part) for part in (at_other, slope)):
                     return f"fundamental theorem in {end}"
     return ""

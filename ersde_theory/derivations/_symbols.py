@@ -199,7 +199,3 @@ r_0 = symbol("r_0", "positive", (_half(1), 2))
 r_1 = symbol("r_1", "positive", (_half(1), 2))
 churn = symbol("gamma_churn", "positive", (sympy.Rational(1, 10), _half(1)))
 q_3 = function("q_3", "positive")
-
-# Noise of consecutive steps.
-z_1 = symbol("z_1", "real")
-z_2 = symbol("z_2", "real")
