@@ -177,7 +177,7 @@ m_2 = symbol("m_2", "real")
 strength = symbol("b", "positive")
 gamma = symbol("gamma", "real")
 smooth_f = function("f_D", "real")
-drift = function("a", "real")
+drift = function("a_u", "real")
 nodes_n = symbol("n_nodes", "natural", (2, 9))
 
 # Gaussian data of variance v_x: kappa = 1 + tau^2, the rate nu of the linear equation, its propagator.
@@ -199,3 +199,9 @@ r_0 = symbol("r_0", "positive", (_half(1), 2))
 r_1 = symbol("r_1", "positive", (_half(1), 2))
 churn = symbol("gamma_churn", "positive", (sympy.Rational(1, 10), _half(1)))
 q_3 = function("q_3", "positive")
+
+# Posterior of a datum, steps counted, gains of a recursion.
+gain = symbol("A", "positive", (sympy.Rational(1, 10), sympy.Rational(9, 10)))
+e_0 = symbol("e_0", "real")
+E_next = symbol("m", "real")
+q_2 = function("q_2", "positive")
