@@ -138,7 +138,8 @@ CANONICAL = Derivation(
         Step(
             _smooth * sym.y + _lam**2 * Derivative(_smooth, sym.y),
             Integral(sym.x_0 * sym.p_data(sym.x_0) * _normal, (sym.x_0, -5, 5)),
-            r"Averaged over the data and divided by $q_\lambda$: $D = E[x_0\mid y] = y + \lambda^2\nabla\log q_\lambda$",
+            r"Averaged over the data and divided by $q_\lambda$: $D = E[x_0\mid y] = y + \lambda^2\nabla\log "
+            r"q_\lambda$",
         ),
         Step(
             Derivative(_normal, _lam),
@@ -171,7 +172,8 @@ CANONICAL = Derivation(
             ((Derivative(sym.phi(_lam), _lam), sym.phi(_lam) * (1 + _T) / _lam),),
         ),
     ),
-    result=r"The equation in $(y,\lambda)$ knows nothing of $\alpha$ and $\sigma$: VP, VE, EDM and rectified flow differ "
+    result=r"The equation in $(y,\lambda)$ knows nothing of $\alpha$ and $\sigma$: VP, VE, EDM and rectified flow "
+    r"differ "
     r"in the grid of $\lambda$ and in where a network was trained, and in nothing else.",
     source="abstract v3",
     claims=("vp-ve-parity",),

@@ -15,9 +15,7 @@ _heat: tuple[Rule, ...] = ((Derivative(_q, _lam), _lam * Derivative(_q, (_y, 2))
 # In x and t: p solves the forward Fokker-Planck equation; the ER-SDE runs in s = -t.
 _p = sym.density(_x, _t)
 _f, _g2, _h2 = sym.f_drift(_t), sym.g2(_t), sym.h(_t) ** 2
-_forward: tuple[Rule, ...] = (
-    (Derivative(_p, _t), -Derivative(_f * _x * _p, _x) + _g2 / 2 * Derivative(_p, (_x, 2))),
-)
+_forward: tuple[Rule, ...] = ((Derivative(_p, _t), -Derivative(_f * _x * _p, _x) + _g2 / 2 * Derivative(_p, (_x, 2))),)
 _backward_drift = -(_f * _x - (_g2 + _h2) / 2 * Derivative(log(_p), _x))
 
 
@@ -42,10 +40,12 @@ MARGINALS = Derivation(
     statement=r"Started from $p_T$, the solution of $dx = [f x - \tfrac12(g^2+h^2)\nabla\log p_t]dt + h\,d\bar w$, "
     r"integrated from large $t$ down, has the law $p_t$ at every $t$, for every $h \ge 0$ and in every dimension.",
     assumptions=(
-        r"$p_t > 0$ is smooth and solves the forward Fokker--Planck equation (derivation forward-process); in canonical "
+        r"$p_t > 0$ is smooth and solves the forward Fokker--Planck equation (derivation forward-process); in "
+        r"canonical "
         r"coordinates this is the heat equation $\partial_\lambda q = \lambda\Delta q$.",
         r"$h$ depends on $t$ alone; with $h^2 = \tau^2 g^2$.",
-        r"The Fokker--Planck equation of the ER-SDE has one solution for a given start (true for drifts of linear growth).",
+        r"The Fokker--Planck equation of the ER-SDE has one solution for a given start (true for drifts of linear "
+        r"growth).",
     ),
     steps=(
         Step(
@@ -74,11 +74,15 @@ MARGINALS = Derivation(
             -Derivative(_pull(sym.q_3(*_coordinates, _lam), sym.y_2) * _q3, sym.y_2)
             + _lam * _T * Derivative(_q3, (sym.y_2, 2)),
             -_lam * Derivative(_q3, (sym.y_2, 2)),
-            r"In $d$ dimensions the operator is a sum over coordinates, and each gives $-\lambda\,\partial_i^2 q$ whatever "
+            r"In $d$ dimensions the operator is a sum over coordinates, and each gives $-\lambda\,\partial_i^2 q$ "
+            r"whatever "
             r"the others are (shown for one of three; they are parameters here)",
         ),
         Step(
-            sum((-Derivative(_pull(_q3, c) * _q3, c) + _lam * _T * Derivative(_q3, (c, 2)) for c in _coordinates), Integer(0)),
+            sum(
+                (-Derivative(_pull(_q3, c) * _q3, c) + _lam * _T * Derivative(_q3, (c, 2)) for c in _coordinates),
+                Integer(0),
+            ),
             -Derivative(_q3, _lam),
             r"The sum over coordinates, $d = 3$: $\nabla\cdot(q\nabla\log q) = \Delta q$",
             _heat3,
@@ -94,7 +98,8 @@ MARGINALS = Derivation(
             r"and the Fokker--Planck equation of the ER-SDE, with its explicit score $q'/q$",
         ),
     ),
-    result=r"$h$ is free in exact arithmetic: it can matter only through discretisation, score errors, and a start that "
+    result=r"$h$ is free in exact arithmetic: it can matter only through discretisation, score errors, and a start "
+    r"that "
     r"is not exactly $p_T$.",
     source="abstract v3",
     claims=("marginals",),
@@ -107,7 +112,8 @@ _phi = sym.phi(_lam)
 LIMITS = Derivation(
     name="limits",
     title="The ends of the family: ODE and reverse SDE",
-    statement=r"$h = 0$ gives the probability-flow ODE, $h = g$ Anderson's reverse SDE; they are $\varphi = \lambda$ and "
+    statement=r"$h = 0$ gives the probability-flow ODE, $h = g$ Anderson's reverse SDE; they are $\varphi = "
+    r"\lambda$ and "
     r"$\varphi = \lambda^2$.",
     assumptions=(r"Everything of derivation marginals; $h = \eta g$ in the first two steps.",),
     steps=(

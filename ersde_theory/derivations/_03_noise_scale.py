@@ -18,7 +18,8 @@ _g2 = 2 * _lam * Derivative(sym.level(sym.t), sym.t) * sym.alpha(sym.t) ** 2
 NOISE_SCALE = Derivation(
     name="noise-scale",
     title="Four names of one function: $h$, $\\tau^2$, $\\varphi$, $S$",
-    statement=r"$\tau^2 = h^2/g^2 = \lambda\varphi'/\varphi - 1 = \lambda S'$ with $S = \ln(\varphi/\lambda)$; conversely "
+    statement=r"$\tau^2 = h^2/g^2 = \lambda\varphi'/\varphi - 1 = \lambda S'$ with $S = \ln(\varphi/\lambda)$; "
+    r"conversely "
     r"$\varphi = \lambda\exp\int\tau^2/u\,du$, unique up to a constant factor that drops out.",
     assumptions=(r"$\varphi > 0$ is differentiable on $\lambda > 0$.",),
     steps=(
@@ -39,7 +40,8 @@ NOISE_SCALE = Derivation(
         Step(
             sym.lam_s * exp(sym.S(sym.lam_s)) / (sym.lam_t * exp(sym.S(sym.lam_t))),
             sym.bound * sym.phi(sym.lam_s) / (sym.bound * sym.phi(sym.lam_t)),
-            r"A constant factor $M$ drops out: only ratios $\varphi_s/\varphi_t = (\lambda_s/\lambda_t)e^{S_s - S_t}$ occur",
+            r"A constant factor $M$ drops out: only ratios $\varphi_s/\varphi_t = (\lambda_s/\lambda_t)e^{S_s - "
+            r"S_t}$ occur",
             _by_excess,
         ),
         Step(
@@ -142,7 +144,9 @@ ADMISSIBLE = Derivation(
         ),
         Step(
             2 * _log_power_rate(100 * _below ** Rational(3, 2)),
-            3 * (100 * _below ** Rational(3, 2)) / ((1 + 100 * _below ** Rational(3, 2)) * log(1 + 100 * _below ** Rational(3, 2)))
+            3
+            * (100 * _below ** Rational(3, 2))
+            / ((1 + 100 * _below ** Rational(3, 2)) * log(1 + 100 * _below ** Rational(3, 2)))
             - Rational(1, 5),
             r"At $\lambda = 1021$ it is positive",
             sign="> 0",
@@ -150,12 +154,15 @@ ADMISSIBLE = Derivation(
         Step(
             -2 * _log_power_rate(100 * _above ** Rational(3, 2)),
             Rational(1, 5)
-            - 3 * (100 * _above ** Rational(3, 2)) / ((1 + 100 * _above ** Rational(3, 2)) * log(1 + 100 * _above ** Rational(3, 2))),
+            - 3
+            * (100 * _above ** Rational(3, 2))
+            / ((1 + 100 * _above ** Rational(3, 2)) * log(1 + 100 * _above ** Rational(3, 2))),
             r"At $\lambda = 1023$ it is negative: the zero lies between",
             sign="> 0",
         ),
     ),
-    result=r"Of the seven noise scales of the release one, log_power, is inadmissible, and only above $\lambda \approx 1022$, "
+    result=r"Of the seven noise scales of the release one, log_power, is inadmissible, and only above $\lambda "
+    r"\approx 1022$, "
     r"far outside the levels used there.",
     source="release code",
     claims=("admissible",),

@@ -34,7 +34,8 @@ CANONICAL = Derivation(
     r"$dY = \frac{\varphi'}{\varphi}(Y - D)\,d\lambda + \sqrt{2\lambda\tau^2}\,d\bar W$.",
     assumptions=(
         r"$d(u)$ stands for $D(Y_u, u)$ along the path: any adapted process, so the formula is implicit in $Y$.",
-        r"Itô's formula for $F(\lambda, M)$: $dF = F_\lambda\,d\lambda + F_M\,dM + \tfrac12 F_{MM}\,d\langle M\rangle$; "
+        r"Itô's formula for $F(\lambda, M)$: $dF = F_\lambda\,d\lambda + F_M\,dM + \tfrac12 F_{MM}\,d\langle "
+        r"M\rangle$; "
         r"the symbol $z$ stands for the value of $M$.",
     ),
     steps=(
@@ -68,8 +69,7 @@ CANONICAL = Derivation(
             / sym.phi(sym.lam_m)
             * (
                 sym.phi(sym.lam_m) / sym.phi(_lam_s) * sym.y_s
-                + sym.phi(sym.lam_m)
-                * Integral(_rate(_u) / sym.phi(_u) ** 2 * sym.D_path(_u), (_u, sym.lam_m, _lam_s))
+                + sym.phi(sym.lam_m) * Integral(_rate(_u) / sym.phi(_u) ** 2 * sym.D_path(_u), (_u, sym.lam_m, _lam_s))
                 + sym.phi(sym.lam_m) * sym.x
             )
             + sym.phi(_lam_t) * Integral(_rate(_u) / sym.phi(_u) ** 2 * sym.D_path(_u), (_u, _lam_t, sym.lam_m))
@@ -77,7 +77,8 @@ CANONICAL = Derivation(
             r"Two steps, $s \to m \to t$, are one: with the noise $x$ at $m$ and the increment $z - x$ after it",
         ),
     ),
-    result=r"The formula is exact for every admissible $\varphi$ and every denoiser; what a solver approximates is only the "
+    result=r"The formula is exact for every admissible $\varphi$ and every denoiser; what a solver approximates is "
+    r"only the "
     r"integral of $D$ along the path.",
     source="abstract v3",
     claims=("exact-vp", "exact-ve", "taylor"),
@@ -134,7 +135,8 @@ IN_X = Derivation(
         Step(
             _noise2,
             (2 * _ratio * Derivative(_ratio, _t) * _tau2) / _P**2,
-            r"and it is the martingale of the canonical solution: $d\langle M\rangle = 2\lambda\tau^2\varphi^{-2}\,d\lambda$",
+            r"and it is the martingale of the canonical solution: $d\langle M\rangle = "
+            r"2\lambda\tau^2\varphi^{-2}\,d\lambda$",
         ),
         Step(Derivative(_X, (_z, 2)), Integer(0), r"No third term in Itô's formula"),
         Step(solution_in_x(_t_s, Integer(0)), sym.x_s, r"It starts at $x_s$"),
@@ -155,9 +157,12 @@ IN_X = Derivation(
             _variance_exploding,
         ),
     ),
-    result=r"For VP and VE alike the linear part and the noise are solved exactly, and the integral of the data prediction "
-    r"remains. The abstract's ``exact solutions and approximate solutions for VP SDE and VE SDE, respectively'' is not a "
-    r"division of labour that the mathematics supports: both have the same exact solution (implicit, through $D$ along the "
+    result=r"For VP and VE alike the linear part and the noise are solved exactly, and the integral of the data "
+    r"prediction "
+    r"remains. The abstract's ``exact solutions and approximate solutions for VP SDE and VE SDE, respectively'' is "
+    r"not a "
+    r"division of labour that the mathematics supports: both have the same exact solution (implicit, through $D$ "
+    r"along the "
     r"path) and the same approximate ones (a Taylor polynomial of $D$ in $\lambda$).",
     source="abstract v3",
     claims=("exact-vp", "exact-ve"),
@@ -168,19 +173,20 @@ _level_at = {_t: _level, _t_s: _level_s}
 _by_level = tuple((sym.Phi(time), sym.phi(sym.level(time))) for time in (_t,))
 _in_y = Integral(_rate(_u) / sym.phi(_u) ** 2 * sym.D_path(_u), (_u, _level, _level_s))
 _in_time = Integral(
-    Derivative(sym.level(_r), _r)
-    * sym.E_path(sym.level(_r)),
+    Derivative(sym.level(_r), _r) * sym.E_path(sym.level(_r)),
     (_r, _t, _t_s),
 )
 
 PARITY = Derivation(
     name="vp-equals-ve",
     title="VP and VE solutions are the same map",
-    statement=r"In $y = x/\alpha$ the solutions of any two processes coincide on the same levels; in $x$ they differ by the "
+    statement=r"In $y = x/\alpha$ the solutions of any two processes coincide on the same levels; in $x$ they "
+    r"differ by the "
     r"factor $\alpha$ before and after.",
     assumptions=(
         r"A shared denoiser $D(y, \lambda)$, shared levels and shared noise in the clock of derivation noise-clock.",
-        r"$E = D\varphi'/\varphi^2$ in the change of variables, $u = \lambda(r)$, with $\lambda$ an increasing function.",
+        r"$E = D\varphi'/\varphi^2$ in the change of variables, $u = \lambda(r)$, with $\lambda$ an increasing "
+        r"function.",
     ),
     steps=(
         Step(
@@ -198,12 +204,11 @@ PARITY = Derivation(
         Step(
             sym.alpha(_t)
             * (sym.phi(_lam_t) / sym.phi(_lam_s) * (sym.x_s / sym.alpha(_t_s)) + sym.mu + sym.phi(_lam_t) * _z),
-            (sym.alpha(_t) * sym.phi(_lam_t))
-            / (sym.alpha(_t_s) * sym.phi(_lam_s))
-            * sym.x_s
+            (sym.alpha(_t) * sym.phi(_lam_t)) / (sym.alpha(_t_s) * sym.phi(_lam_s)) * sym.x_s
             + sym.alpha(_t) * sym.mu
             + sym.alpha(_t) * sym.phi(_lam_t) * _z,
-            r"Back in $x$, for any data integral $\mu$: the coefficients of the VP solver are those of the VE solver times "
+            r"Back in $x$, for any data integral $\mu$: the coefficients of the VP solver are those of the VE "
+            r"solver times "
             r"$\alpha_t/\alpha_s$ (state) and $\alpha_t$ (data, noise)",
         ),
     ),

@@ -35,7 +35,8 @@ ISOMETRY = Derivation(
     r"$\lambda_t^2 - \lambda_s^2\varphi_t^2/\varphi_s^2 = \lambda_t^2(1 - e^{-2(S_s - S_t)})$ in $y$, and "
     r"$\alpha_t^2$ times that in $x$.",
     assumptions=(
-        r"The exact solution (derivation exact-solution), whose noise is $\varphi_t\int\varphi^{-1}\sqrt{2u\tau^2}\,d\bar W$.",
+        r"The exact solution (derivation exact-solution), whose noise is "
+        r"$\varphi_t\int\varphi^{-1}\sqrt{2u\tau^2}\,d\bar W$.",
         r"Itô isometry: a deterministic integrand $b$ gives a Gaussian with variance $\int b^2$.",
     ),
     steps=(
@@ -62,7 +63,8 @@ ISOMETRY = Derivation(
         Step(
             variance(_s, _t),
             _t**2 - _t**4 / _s**2,
-            r"$\varphi = \lambda^2$: the variance of the posterior of DDPM, $\lambda_t^2(\lambda_s^2 - \lambda_t^2)/\lambda_s^2$",
+            r"$\varphi = \lambda^2$: the variance of the posterior of DDPM, $\lambda_t^2(\lambda_s^2 - "
+            r"\lambda_t^2)/\lambda_s^2$",
             ((sym.phi(_u), _u**2),),
         ),
         Step(
@@ -85,11 +87,13 @@ ISOMETRY = Derivation(
 CLOCK = Derivation(
     name="noise-clock",
     title="The clock $V = \\lambda^2/\\varphi^2$: one Brownian path for every grid",
-    statement=r"In $u = Y/\varphi$ the noise is a Brownian motion run in $V(\lambda) = \lambda^2/\varphi^2 = e^{-2S}$, so "
+    statement=r"In $u = Y/\varphi$ the noise is a Brownian motion run in $V(\lambda) = \lambda^2/\varphi^2 = "
+    r"e^{-2S}$, so "
     r"increments over neighbouring steps add and a fine path gives every coarser one exactly.",
     assumptions=(
         r"Increments over disjoint intervals are independent.",
-        r"$V$ is constant for the ODE and infinite at $\lambda = 0$ when $\tau^2$ is positive there; both are excluded here.",
+        r"$V$ is constant for the ODE and infinite at $\lambda = 0$ when $\tau^2$ is positive there; both are "
+        r"excluded here.",
     ),
     steps=(
         Step(clock(sym.lam), exp(-2 * sym.S(sym.lam)), r"$V = e^{-2S}$ grows as $\lambda$ falls", _by_excess),
@@ -121,7 +125,8 @@ CLOCK = Derivation(
         Step(
             variance(_m, _t),
             variance(_s, _t) * (clock(_t) - clock(_m)) / (clock(_t) - clock(_s)),
-            r"and that of the second the weight $\Delta V_2/\Delta V$: draw by draw, two steps have the noise of one with $Z$",
+            r"and that of the second the weight $\Delta V_2/\Delta V$: draw by draw, two steps have the noise of "
+            r"one with $Z$",
         ),
         Step(
             sym.phi(_t) * sym.phi(_m) * (clock(_m) - clock(_s)),
@@ -129,7 +134,8 @@ CLOCK = Derivation(
             r"The covariance of the noise at $m$ and $t$, both from $s$, is the earlier variance times the ratio",
         ),
     ),
-    result=r"$Z_{\mathrm{coarse}} = \sum_j\sqrt{\Delta V_j/\Delta V}\,Z_j$ couples every coarser grid to a fine one exactly.",
+    result=r"$Z_{\mathrm{coarse}} = \sum_j\sqrt{\Delta V_j/\Delta V}\,Z_j$ couples every coarser grid to a fine one "
+    r"exactly.",
     claims=("noise-variance", "order-strong"),
 )
 

@@ -68,18 +68,21 @@ EXPANSION = Derivation(
             Integral((_u - _v) ** (_n - 1) * sym.E_path(_v), (_v, _s, _u)),
             (_u - _s) ** _n / _n * sym.E_path(_s)
             + Integral((_u - _v) ** _n / _n * Derivative(sym.E_path(_v), _v), (_v, _s, _u)),
-            r"The induction step from $k = n$ to $n + 1$ for every $n$, with $E = D^{(n)}$, both sides divided by $(n-1)!$",
+            r"The induction step from $k = n$ to $n + 1$ for every $n$, with $E = D^{(n)}$, both sides divided by "
+            r"$(n-1)!$",
         ),
         Step(sym.D_path(_u), _taylor(2) + _remainder(2), r"$k = 2$, as a check of the induction"),
         Step(sym.D_path(_u), _taylor(3) + _remainder(3), r"$k = 3$"),
         Step(
             Derivative(moment(_n) / sym.phi(_t), _t),
             -_rate(_t) / sym.phi(_t) ** 2 * (_t - _s) ** _n,
-            r"$G_n/\varphi_t$ vanishes at $\lambda_t = \lambda_s$ and has this derivative, of one sign: $G_n$ has the sign "
+            r"$G_n/\varphi_t$ vanishes at $\lambda_t = \lambda_s$ and has this derivative, of one sign: $G_n$ has "
+            r"the sign "
             r"of $(-1)^n$, and this decides every closed form below",
         ),
     ),
-    result=r"The weights of the published solver of order $k$ are $G_0$, $G_1$, $\tfrac12G_2$. The remainder is of order $k+1$ "
+    result=r"The weights of the published solver of order $k$ are $G_0$, $G_1$, $\tfrac12G_2$. The remainder is of "
+    r"order $k+1$ "
     r"in the step for the ODE.",
     source="abstract v3; release code",
     claims=("taylor", "quadrature"),
@@ -99,7 +102,8 @@ _closed_power = tuple(
     Step(
         moment_of(_u**sym.p, order),
         _power(Integer(order)),
-        rf"$\varphi = x^p$, $p$ not an integer: $G_{order} = \lambda_t^p\sum_j\binom{{{order}}}{{j}}(-\lambda_s)^{{{order}-j}}"
+        rf"$\varphi = x^p$, $p$ not an integer: $G_{order} = "
+        r"\lambda_t^p\sum_j\binom{{{order}}}{{j}}(-\lambda_s)^{{{order}-j}}"
         r"\,p\,(\lambda_s^{j-p} - \lambda_t^{j-p})/(j-p)$",
     )
     for order in range(4)
@@ -120,8 +124,12 @@ CLOSED_FORMS = Derivation(
             r"For every $n$: $(u-\lambda_s)^n = u(u-\lambda_s)^{n-1} - \lambda_s(u-\lambda_s)^{n-1}$ leads down to "
             r"$\int u^{j-p-1}\,du$, so all are elementary",
         ),
-        Step(moment_of(_u, 1), _t - _s + _t * _log, r"ODE, $\varphi = x$: $G_1 = \lambda_t - \lambda_s + \lambda_t L$, "
-             r"$L = \ln(\lambda_s/\lambda_t)$"),
+        Step(
+            moment_of(_u, 1),
+            _t - _s + _t * _log,
+            r"ODE, $\varphi = x$: $G_1 = \lambda_t - \lambda_s + \lambda_t L$, "
+            r"$L = \ln(\lambda_s/\lambda_t)$",
+        ),
         Step(
             moment_of(_u, 2),
             (_s - _t) ** 2 + 2 * _t * (_s - _t) - 2 * _t * _s * _log,
@@ -205,7 +213,8 @@ SMALL_STEPS = Derivation(
         Step(
             _at_start(sym.phi(_t) * Integral(1 / sym.phi(_u), (_u, _t, _s)), 1),
             -_at_start(_t - _s, 1),
-            r"In the form by parts, $G_1 = (\lambda_t - \lambda_s) + \varphi_t\int 1/\varphi$, the two terms are of order $h$ and "
+            r"In the form by parts, $G_1 = (\lambda_t - \lambda_s) + \varphi_t\int 1/\varphi$, the two terms are of "
+            r"order $h$ and "
             r"cancel to $h^2$: that form loses digits in small steps",
         ),
     ),

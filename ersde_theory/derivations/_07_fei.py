@@ -46,7 +46,8 @@ BOUND = Derivation(
         Step(
             _weighted(sym.bound * Integer(1)),
             _fei * sym.bound,
-            r"The bound is attained by $\Delta = M$ throughout: the constant cannot be improved for the class of all $\Delta$",
+            r"The bound is attained by $\Delta = M$ throughout: the constant cannot be improved for the class of "
+            r"all $\Delta$",
         ),
     ),
     result=r"FEI is the sharp constant of the order-1 step for a given $\sup|\Delta|$.",
@@ -61,7 +62,8 @@ _formula: tuple[Rule, ...] = ((sym.phi(_u), _u * exp(Integral(sym.tau2(sym.v) / 
 ORDERING = Derivation(
     name="fei-order",
     title="FEI grows with the noise; the ODE has the smallest",
-    statement=r"$\mathrm{FEI} = 1 - \frac{\lambda_t}{\lambda_s}\exp\left(-\int_{\lambda_t}^{\lambda_s}\tau^2\,du/u\right)$: "
+    statement=r"$\mathrm{FEI} = 1 - "
+    r"\frac{\lambda_t}{\lambda_s}\exp\left(-\int_{\lambda_t}^{\lambda_s}\tau^2\,du/u\right)$: "
     r"$\tau_1^2 \ge \tau_2^2$ on the step implies $\mathrm{FEI}_1 \ge \mathrm{FEI}_2$.",
     assumptions=(r"$W = \int\tau^2\,du/u \ge 0$, that is $S_s - S_t \ge 0$.",),
     steps=(
@@ -111,7 +113,6 @@ ORDERING = Derivation(
 )
 
 
-
 def _amplification(power: int, ratio: Rational, jacobian: int) -> Expr:
     """Return the factor of an earlier error over a step with phi = lambda^power."""
     return ratio**power + (1 - ratio**power) * jacobian
@@ -154,7 +155,8 @@ LIMITS = Derivation(
             ((Derivative(sym.phi(_u), _u), sym.phi(_u) * (1 + sym.tau2(_u)) / _u),),
         ),
     ),
-    result=r"FEI bounds the error of a step and orders the bounds at equal $\sup|\Delta|$; it does not order the errors.",
+    result=r"FEI bounds the error of a step and orders the bounds at equal $\sup|\Delta|$; it does not order the "
+    r"errors.",
     claims=("one-step-bound", "sde-quality"),
 )
 

@@ -35,8 +35,10 @@ _weight = Derivative(_u**2, _u) / (_u**2) ** 2
 MARTINGALE = Derivation(
     name="martingale",
     title="The denoiser is a martingale of the reverse SDE",
-    statement=r"Along $\varphi = x^2$ ($\tau^2 = 1$) $D(Y_\lambda, \lambda)$ has no drift, for every law of the data, so "
-    r"$E[Y_t\mid Y_s] = \frac{\varphi_t}{\varphi_s}Y_s + \mathrm{FEI}\,D(Y_s, \lambda_s)$: the first-order step is exact "
+    statement=r"Along $\varphi = x^2$ ($\tau^2 = 1$) $D(Y_\lambda, \lambda)$ has no drift, for every law of the "
+    r"data, so "
+    r"$E[Y_t\mid Y_s] = \frac{\varphi_t}{\varphi_s}Y_s + \mathrm{FEI}\,D(Y_s, \lambda_s)$: the first-order step is "
+    r"exact "
     r"in the conditional mean.",
     assumptions=(
         r"$q$ solves the heat equation (derivation canonical-coordinates), $D = y + \lambda^2\nabla\log q$.",
@@ -65,10 +67,12 @@ MARTINGALE = Derivation(
         Step(
             _t**2 * Integral(_weight * sym.gap(_u), (_u, _t, _s)),
             2 * _t**2 * Integral(sym.gap(_u) / _u**3, (_u, _t, _s)),
-            r"Its error $\varphi_t\int\frac{\varphi'}{\varphi^2}\Delta$ has mean 0 and is not 0: exact in the mean only",
+            r"Its error $\varphi_t\int\frac{\varphi'}{\varphi^2}\Delta$ has mean 0 and is not 0: exact in the mean "
+            r"only",
         ),
     ),
-    result=r"A small FEI is not the same as a small error: $\varphi = x^2$ has nearly twice the FEI of the ODE and no error in "
+    result=r"A small FEI is not the same as a small error: $\varphi = x^2$ has nearly twice the FEI of the ODE and "
+    r"no error in "
     r"the conditional mean of a step.",
     claims=("one-step-bound",),
 )
@@ -89,11 +93,14 @@ _tanh = tanh(_y / _lam**2)
 WHOLE_RUN = Derivation(
     name="martingale-whole-run",
     title="Exact in the mean over a whole run only if the denoiser is affine",
-    statement=r"Given $Y_s$, the reverse SDE draws $x_0$ from its posterior, the first-order step replaces $x_0$ by its mean "
-    r"$D$: the variance of $Y_t$ is too small by $F^2\,\mathrm{Var}(x_0\mid Y_s)$, which a later, non-affine $D$ turns into "
+    statement=r"Given $Y_s$, the reverse SDE draws $x_0$ from its posterior, the first-order step replaces $x_0$ by "
+    r"its mean "
+    r"$D$: the variance of $Y_t$ is too small by $F^2\,\mathrm{Var}(x_0\mid Y_s)$, which a later, non-affine $D$ "
+    r"turns into "
     r"an error of the mean.",
     assumptions=(
-        r"$\varphi = x^2$, $F = 1 - \lambda_t^2/\lambda_s^2$. $Y_s = Y_t + \sqrt{\lambda_s^2 - \lambda_t^2}\,\varepsilon$ "
+        r"$\varphi = x^2$, $F = 1 - \lambda_t^2/\lambda_s^2$. $Y_s = Y_t + \sqrt{\lambda_s^2 - "
+        r"\lambda_t^2}\,\varepsilon$ "
         r"forwards.",
         r"The symbol $c$ is $\mathrm{Var}(x_0\mid Y_s)$ and $\mu$ its mean.",
     ),
@@ -101,7 +108,8 @@ WHOLE_RUN = Derivation(
         Step(
             _kernel(sym.y, _x0, _t**2) + _kernel(sym.y_s, sym.y, _s**2 - _t**2),
             _kernel(sym.y, _post, _spread) + _kernel(sym.y_s, _x0, _s**2),
-            r"Bayes, in logarithms: given $x_0$ and $Y_s$, $Y_t$ is normal with mean $\frac{\lambda_t^2}{\lambda_s^2}Y_s + F x_0$ and the "
+            r"Bayes, in logarithms: given $x_0$ and $Y_s$, $Y_t$ is normal with mean "
+            r"$\frac{\lambda_t^2}{\lambda_s^2}Y_s + F x_0$ and the "
             r"variance of the step's noise, $\lambda_t^2(1 - \lambda_t^2/\lambda_s^2)$",
         ),
         Step(
@@ -128,7 +136,11 @@ WHOLE_RUN = Derivation(
             r"$-\tfrac12D''F^2c$ to leading order, and the mean of the second step by $F$ times that",
         ),
         Step(
-            (_y + _lam**2 * Derivative(log(exp(-((_y - 1) ** 2) / (2 * _lam**2)) + exp(-((_y + 1) ** 2) / (2 * _lam**2))), _y)),
+            (
+                _y
+                + _lam**2
+                * Derivative(log(exp(-((_y - 1) ** 2) / (2 * _lam**2)) + exp(-((_y + 1) ** 2) / (2 * _lam**2))), _y)
+            ),
             (exp(_y / _lam**2) - exp(-_y / _lam**2)) / (exp(_y / _lam**2) + exp(-_y / _lam**2)),
             r"(that denoiser, from its two-point law)",
         ),

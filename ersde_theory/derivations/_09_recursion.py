@@ -23,7 +23,9 @@ DISCRETE = Derivation(
     statement=r"With a denoiser $D + \delta$, $J = \partial_yD$, the error of order-1 steps obeys "
     r"$e_{i+1} = (1 - F_i(1-J))\,e_i + F_i\delta_i$. For constant $J$, $\delta$, $F$ it tends to $\delta/(1-J)$, which "
     r"depends on neither $F$ nor $\varphi$.",
-    assumptions=(r"$e$ is the difference of two runs with the same noise; $D$ is linear in $y$ (else to first order).",),
+    assumptions=(
+        r"$e$ is the difference of two runs with the same noise; $D$ is linear in $y$ (else to first order).",
+    ),
     steps=(
         Step(
             (1 - _F) * (sym.y + sym.e_s) + _F * (sym.mu + _J * sym.e_s + _d) - ((1 - _F) * sym.y + _F * sym.mu),
@@ -50,7 +52,8 @@ DISCRETE = Derivation(
         Step(
             (_factor * (_factor * sym.e_0 + _F * sym.f_1) + _F * sym.f_2),
             _factor**2 * sym.e_0 + _factor * _F * sym.f_1 + _F * sym.f_2,
-            r"With an error $\delta_i$ of its own at each evaluation ($f_1$, $f_2$): earlier ones fade by the same factor",
+            r"With an error $\delta_i$ of its own at each evaluation ($f_1$, $f_2$): earlier ones fade by the same "
+            r"factor",
         ),
     ),
     result=r"Noise does not average the network's error away; it shortens the memory for errors made earlier, where "
@@ -70,7 +73,8 @@ _power: tuple[Rule, ...] = ((sym.phi(_lam), _lam**sym.p),)
 CONTINUOUS = Derivation(
     name="error-flow",
     title="The same for the exact equation",
-    statement=r"For the exact solution $\dfrac{de}{d\lambda} = \frac{\varphi'}{\varphi}\left((1-J)e - \delta\right)$: an "
+    statement=r"For the exact solution $\dfrac{de}{d\lambda} = \frac{\varphi'}{\varphi}\left((1-J)e - "
+    r"\delta\right)$: an "
     r"earlier error is multiplied by $(\varphi_t/\varphi_s)^{1-J}$.",
     assumptions=(r"As before; $J$ constant; in the second solution $\delta = \Delta(u)$ varies.",),
     steps=(
@@ -97,7 +101,8 @@ CONTINUOUS = Derivation(
             r"A small step of the recursion has this rate: the two descriptions agree to first order",
         ),
     ),
-    result=r"With an exact score nothing is gained by noise; with errors made early and $J < 1$ a larger $\tau^2$ forgets "
+    result=r"With an exact score nothing is gained by noise; with errors made early and $J < 1$ a larger $\tau^2$ "
+    r"forgets "
     r"them faster. Which of the two wins at a given number of steps is a matter of measurement.",
     claims=("sde-quality",),
 )

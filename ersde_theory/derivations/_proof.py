@@ -103,6 +103,10 @@ class Step:
     def _sides(self) -> tuple[sympy.Expr, sympy.Expr]:
         return _ladder.prepare(self.lhs, self.assuming), _ladder.prepare(self.rhs, self.assuming)
 
+    @cached_property
+    def _refutation(self) -> str:
+        return _numeric.first_difference(*self._sides)
+
     @property
     def key(self) -> str:
         """Content key of the step: both sides, the assumed equations, the prover."""
@@ -134,7 +138,7 @@ class Step:
         -------
         str
         """
-        return _numeric.first_difference(*self._sides)
+        return self._refutation
 
     def _decide(self) -> Outcome:
         evaluated = True

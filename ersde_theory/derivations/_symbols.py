@@ -5,12 +5,14 @@ symbol. So nothing outside this module creates one: :func:`symbol` and :func:`fu
 other and refuse a name that is taken; a :class:`~ersde_theory.derivations._proof.Step` refuses a symbol that is not
 registered here.
 
-Ranges matter to the numerical refutation only. They are disjoint where an order is meant: lambda_t < lambda_m < lambda_s.
+Ranges matter to the numerical refutation only. They are disjoint where an order is meant:
+lambda_t < lambda_m < lambda_s.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import sympy
 
@@ -22,7 +24,6 @@ KINDS = {
     "natural": {"integer": True, "positive": True},
     "nonnegative": {"nonnegative": True},
 }
-Number = int | sympy.Rational
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ _FUNCTIONS: dict[str, tuple[sympy.FunctionClass, str]] = {}
 _DEFAULT_RANGE = {"positive": (sympy.Rational(1, 3), 3), "real": (-2, 2), "natural": (1, 5), "nonnegative": (0, 2)}
 
 
-def symbol(name: str, kind: str, between: tuple[Number, Number] | None = None) -> sympy.Symbol:
+def symbol(name: str, kind: str, between: tuple[Any, Any] | None = None) -> sympy.Symbol:
     """Return a new registered symbol of a known kind, tried on exact rationals of the given range."""
     _checks.one_of(kind, "kind", tuple(KINDS))
     _refuse_taken(name)

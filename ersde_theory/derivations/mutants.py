@@ -159,6 +159,20 @@ def is_equivalent(mutant: Mutant) -> bool:
         return False
 
 
+def _fate(mutant: Mutant) -> str:
+    """Return "caught", "equivalent" or "missed"; the ladder is only tried on what no point tells apart."""
+    if not _is_refuted(mutant.step) and is_equivalent(mutant):
+        return "equivalent"
+    return "caught" if mutant.step.check(cached=False).status is Status.FAILS else "missed"
+
+
+def _is_refuted(step: Step) -> bool:
+    try:
+        return bool(step.refutation())
+    except _numeric.NotEvaluated:
+        return False
+
+
 def tally(derivation: Derivation) -> tuple[Tally, list[Mutant]]:
     """Return the counts of a derivation and the mutants that its check did not notice.
 
@@ -182,10 +196,7 @@ def tally(derivation: Derivation) -> tuple[Tally, list[Mutant]]:
     missed = []
     for step in derivation.steps:
         for mutant in of_step(step) if isinstance(step, Step) else ():
-            if mutant.step.check(cached=False).status is Status.FAILS:
-                fate = "caught"
-            else:
-                fate = "equivalent" if is_equivalent(mutant) else "missed"
+            fate = _fate(mutant)
             if fate == "missed":
                 missed.append(mutant)
             counts[fate][mutant.kind] += 1
