@@ -13,8 +13,7 @@ _HEAT = (sympy.Derivative(_q, sym.lam), sym.lam * sympy.Derivative(_q, (sym.y, 2
 _any = sym.D(sym.y, sym.lam)
 _TRANSPORT = (
     sympy.Derivative(_any, sym.lam),
-    sym.lam * sympy.Derivative(_any, (sym.y, 2))
-    - 2 / sym.lam * (sym.y - _any) * sympy.Derivative(_any, sym.y),
+    sym.lam * sympy.Derivative(_any, (sym.y, 2)) - 2 / sym.lam * (sym.y - _any) * sympy.Derivative(_any, sym.y),
 )
 _tau2 = sym.tau2(sym.lam)
 _gain = sym.v_x / (sym.v_x + sym.lam**2)

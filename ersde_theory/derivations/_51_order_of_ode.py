@@ -152,12 +152,15 @@ _RELEASED = Derivation(
     title="The released quadrature makes the order 1",
     statement=r"The release takes $\int\varphi_t/\varphi\,du$ and $\int\varphi_t(u-\lambda_s)/\varphi\,du$ by a left "
     r"Riemann sum of $n$ nodes. The relative error of $G_1$ tends to $-1/n$, that of $G_2$ grows like $-3/(n\,m_0h)$.",
-    assumptions=(_KERNEL, r"$\varphi_t/\varphi(\lambda_t + x) = 1 - m_0 x + O(h^2)$ over the step; $n = 100$ in the release."),
+    assumptions=(
+        _KERNEL,
+        r"$\varphi_t/\varphi(\lambda_t + x) = 1 - m_0 x + O(h^2)$ over the step; $n = 100$ in the release.",
+    ),
     steps=(
+        Step(sympy.Integral(sym.m_0 * -_x, (_x, 0, _h)), _EXACT_G1, r"$G_1 = -\frac12m_0h^2 + O(h^3)$, exact integral"),
         Step(
-            sympy.Integral(sym.m_0 * -_x, (_x, 0, _h)), _EXACT_G1, r"$G_1 = -\frac12m_0h^2 + O(h^3)$, exact integral"
+            sympy.Integral(sym.m_0 * _x**2, (_x, 0, _h)), _EXACT_G2, r"$G_2 = \frac13m_0h^3 + O(h^4)$, exact integral"
         ),
-        Step(sympy.Integral(sym.m_0 * _x**2, (_x, 0, _h)), _EXACT_G2, r"$G_2 = \frac13m_0h^3 + O(h^4)$, exact integral"),
         Step(
             coefficient(-_h + _riemann(0), _h, 2) / coefficient(_EXACT_G1, _h, 2),
             1 - 1 / _count,
