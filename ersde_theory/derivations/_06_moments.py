@@ -103,7 +103,7 @@ _closed_power = tuple(
         moment_of(_u**sym.p, order),
         _power(Integer(order)),
         rf"$\varphi = x^p$, $p$ not an integer: $G_{order} = "
-        r"\lambda_t^p\sum_j\binom{{{order}}}{{j}}(-\lambda_s)^{{{order}-j}}"
+        rf"\lambda_t^p\sum_j\binom{{{order}}}{{j}}(-\lambda_s)^{{{order}-j}}"
         r"\,p\,(\lambda_s^{j-p} - \lambda_t^{j-p})/(j-p)$",
     )
     for order in range(4)

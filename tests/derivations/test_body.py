@@ -78,6 +78,19 @@ def test_derivations_read_like_pages():
             assert text.count("$") % 2 == 0, f"{item.name}: {text}"
 
 
+@pytest.mark.parametrize("derivation", BODY, ids=lambda item: item.name)
+def test_latex_of_the_derivation_renders_offline(derivation):
+    """Assert that every equation and every formula in the text converts to MathML without an unknown command."""
+    from latex2mathml.converter import convert
+
+    texts = (derivation.title, derivation.statement, derivation.result, *derivation.assumptions)
+    formulas = [part for text in texts for part in text.split("$")[1::2]]
+    formulas += [part for step in derivation.steps for part in step.reason.split("$")[1::2]]
+    for formula in [*formulas, *(step.latex() for step in derivation.steps)]:
+        shown = convert(formula)
+        assert not re.search(r"<m[io]>\\[a-zA-Z]+", shown), formula
+
+
 def test_names_are_unique_and_found():
     """Assert that each derivation is found by its name."""
     assert len({item.name for item in BODY}) == len(BODY)
