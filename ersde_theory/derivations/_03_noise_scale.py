@@ -102,8 +102,18 @@ def _log_power_rate(argument: Expr) -> Expr:
 
 
 _weight = 100 * _lam ** Rational(3, 2)
-_below, _above = Integer(1021), Integer(1023)
 _growth = (1 + _w) * log(1 + _w) / _w
+
+
+def _at(level: int) -> Expr:
+    """Return w at a level."""
+    return 100 * Integer(level) ** Rational(3, 2)
+
+
+def _excess_at(level: int) -> Expr:
+    """Return 15 w - (1 + w) ln(1 + w) at a level, which has the sign of tau^2."""
+    return 15 * _at(level) - (1 + _at(level)) * log(1 + _at(level))
+
 
 ADMISSIBLE = Derivation(
     name="admissibility",
@@ -143,20 +153,14 @@ ADMISSIBLE = Derivation(
             r"in terms of that function",
         ),
         Step(
-            2 * _log_power_rate(100 * _below ** Rational(3, 2)),
-            3
-            * (100 * _below ** Rational(3, 2))
-            / ((1 + 100 * _below ** Rational(3, 2)) * log(1 + 100 * _below ** Rational(3, 2)))
-            - Rational(1, 5),
+            _log_power_rate(_at(1021)),
+            _excess_at(1021) / (10 * (1 + _at(1021)) * log(1 + _at(1021))),
             r"At $\lambda = 1021$ it is positive",
             sign="> 0",
         ),
         Step(
-            -2 * _log_power_rate(100 * _above ** Rational(3, 2)),
-            Rational(1, 5)
-            - 3
-            * (100 * _above ** Rational(3, 2))
-            / ((1 + 100 * _above ** Rational(3, 2)) * log(1 + 100 * _above ** Rational(3, 2))),
+            -_log_power_rate(_at(1023)),
+            -_excess_at(1023) / (10 * (1 + _at(1023)) * log(1 + _at(1023))),
             r"At $\lambda = 1023$ it is negative: the zero lies between",
             sign="> 0",
         ),

@@ -241,8 +241,8 @@ _substitutions: tuple[Step, ...] = (
 NO_CLOSED_FORM = Derivation(
     name="no-closed-form",
     title="Noise scales whose moments are not elementary",
-    statement=r"For exp_reciprocal and exp_power the integral $\int du/\varphi$, and with it $G_1$, has no elementary "
-    r"antiderivative.",
+    statement=r"For exp_reciprocal, exp_power and log_power the integral $\int du/\varphi$, and with it $G_1$, has no "
+    r"elementary antiderivative.",
     assumptions=(
         r"$G_1$ is elementary as a function of $\lambda_t$ iff $\int du/\varphi$ is (derivation moments, by parts).",
         r"The Risch algorithm decides integrands in towers of exponentials and logarithms over the rational functions; "
@@ -256,7 +256,7 @@ NO_CLOSED_FORM = Derivation(
         *_substitutions[1:],
         NonElementary(1 / log(1 + 100 * _w**15), _w, r"log_power: after the substitution"),
     ),
-    result=r"These need quadrature, or special functions.",
+    result=r"Types 3, 6 and 7 of the release need quadrature, or special functions.",
     source="ours; Bronstein, Symbolic Integration I",
     claims=("taylor", "quadrature"),
 )

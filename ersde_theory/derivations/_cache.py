@@ -1,7 +1,7 @@
 """Outcomes kept between runs, by content: what was proved once is not proved again.
 
-The key covers both sides, the assumed equations, the prover's own source and SymPy's version. A cache that is absent,
-corrupt or read-only is never an error.
+The key covers both sides, the assumed equations, the prover's own source and SymPy's version. Failures are not kept. A
+cache that is absent, corrupt or read-only is never an error.
 """
 
 from __future__ import annotations

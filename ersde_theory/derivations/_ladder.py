@@ -194,15 +194,16 @@ def _linearity(difference: sympy.Expr) -> str:
     integrals = sorted(difference.atoms(sympy.Integral), key=sympy.default_sort_key)
     names = {integral: sympy.Dummy(f"i{position}") for position, integral in enumerate(integrals)}
     rest = sympy.expand(difference.xreplace(names))
-    groups: dict[tuple[sympy.Expr, sympy.Expr], sympy.Expr] = {}
-    common = sympy.Dummy("u", positive=True)
+    groups: dict[tuple[sympy.Expr, ...], sympy.Expr] = {}
+    positive, real = sympy.Dummy("u", positive=True), sympy.Dummy("u", real=True)
     for integral, name in names.items():
         weight = rest.coeff(name, 1)
         if len(integral.limits) != 1 or len(integral.limits[0]) != 3 or weight.has(*names.values()):
             return ""
         variable, low, high = integral.limits[0]
+        common = positive if variable.is_positive else real
         integrand = weight * integral.function.subs(variable, common)
-        groups[low, high] = groups.get((low, high), sympy.Integer(0)) + integrand
+        groups[low, high, common] = groups.get((low, high, common), sympy.Integer(0)) + integrand
         rest = sympy.expand(rest - weight * name)
     zero = all(total == 0 or _algebra(total) for total in (rest, *groups.values()))
     return "linearity of the integral" if zero else ""

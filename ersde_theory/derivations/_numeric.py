@@ -73,6 +73,9 @@ def concrete(expr: sympy.Expr, rng: random.Random) -> sympy.Expr:
 
 
 def _evaluate(expr: sympy.Expr, point: Point) -> mpmath.mpf:
+    if expr.has(sympy.zoo, sympy.nan):
+        msg = f"expected a finite expression, got {expr}"
+        raise ZeroDivisionError(msg)
     arguments = sorted(expr.free_symbols, key=lambda item: str(item.name))
     call = sympy.lambdify(arguments, expr, modules="mpmath", cse=False)
     values = [mpmath.mpf(int(point[a].p)) / int(point[a].q) for a in arguments]

@@ -127,7 +127,7 @@ class Step:
         if cached and (kept := _cache.load(self.key)) and kept[0] in list(Status):
             return Outcome(Status(kept[0]), kept[1])
         outcome = self._decide()
-        if cached:
+        if cached and outcome.holds:
             _cache.store(self.key, outcome.status.value, outcome.detail)
         return outcome
 
@@ -145,7 +145,7 @@ class Step:
         try:
             if found := self.refutation():
                 return Outcome(Status.FAILS, found)
-        except (_numeric.NotEvaluated, TypeError, NameError, KeyError):
+        except _numeric.NotEvaluated:
             evaluated = False
         left, right = self._sides
         rung = _ladder.shown_zero(left - right, self.assuming)
@@ -236,7 +236,7 @@ class NonElementary:
             if remainder
             else Outcome(Status.FAILS, "an elementary antiderivative exists")
         )
-        if cached:
+        if cached and outcome.holds:
             _cache.store(self.key, outcome.status.value, outcome.detail)
         return outcome
 

@@ -101,7 +101,7 @@ def of_step(step: Step) -> Iterator[Mutant]:
     Examples
     --------
     >>> len(list(of_step(Step(sym.x * (sym.x + 1), sym.x**2 + sym.x, "Product"))))
-    7
+    8
     """
     on_left = step.rhs == 0
     target = step.lhs if on_left else step.rhs
@@ -190,7 +190,7 @@ def tally(derivation: Derivation) -> tuple[Tally, list[Mutant]]:
     --------
     >>> steps = (Step(sym.x * (sym.x + 1), sym.x**2 + sym.x, "Product"),)
     >>> tally(Derivation("product", "", "", (), steps, ""))[0].caught
-    (3, 2, 2, 0)
+    (3, 3, 2, 0)
     """
     counts = {fate: dict.fromkeys(KINDS, 0) for fate in ("caught", "equivalent", "missed")}
     missed = []
