@@ -5,13 +5,14 @@ from __future__ import annotations
 from sympy import Derivative, Integer, Integral, exp, log, sqrt
 
 from ersde_theory.derivations import _symbols as sym
-from ersde_theory.derivations._proof import Derivation, Step
+from ersde_theory.derivations._proof import Derivation, Step, named
 
 _t, _r, _lam, _u = sym.t, sym.r, sym.lam, sym.u
 _alpha, _sigma = sym.alpha(_t), sym.sigma(_t)
 _ratio = _sigma / _alpha
 _f = Derivative(log(_alpha), _t)
 _g2 = Derivative(_sigma**2, _t) - 2 * _f * _sigma**2
+_grown = _alpha**2 * Integral(sym.g2(_r) / sym.alpha(_r) ** 2, (_r, 0, _t))
 _kernel = exp(-((sym.x - _alpha * sym.x_0) ** 2) / (2 * _sigma**2)) / _sigma
 
 FORWARD = Derivation(
@@ -30,9 +31,10 @@ FORWARD = Derivation(
             r"The mean $m = \alpha x_0$ obeys $m' = f m$ iff $f = (\ln\alpha)'$",
         ),
         Step(
-            Derivative(_sigma**2, _t),
-            2 * _f * _sigma**2 + _g2,
-            r"The variance $v = \sigma^2$ obeys $v' = 2 f v + g^2$ iff $g^2 = (\sigma^2)' - 2f\sigma^2$",
+            Derivative(_grown, _t),
+            2 * _f * _grown + sym.g2(_t),
+            r"The variance $v = \alpha^2\int g^2/\alpha^2$ solves $v' = 2fv + g^2$, so $v = \sigma^2$ iff "
+            r"$g^2 = (\sigma^2)' - 2f\sigma^2$",
         ),
         Step(_g2, _alpha**2 * Derivative(_ratio**2, _t), r"The same, with $\lambda = \sigma/\alpha$ as the clock"),
         Step(
@@ -60,6 +62,7 @@ FORWARD = Derivation(
     result=r"$(\alpha, \sigma)$ and $(f, g)$ determine each other; the noise enters through $d\lambda^2$ alone.",
     source="abstract v3; Särkkä and Solin, Applied Stochastic Differential Equations, ch. 6",
     claims=("marginals", "vp-ve-parity"),
+    shorthand=((_g2, named("g^2", _t)), (_f, named("f", _t)), (_kernel, named("N", sym.x, _t))),
 )
 
 _B = sym.beta(_t)
@@ -92,6 +95,7 @@ PROCESSES = Derivation(
     ),
     result=r"Each named process is one choice of $(\alpha,\sigma)$; nothing below depends on which.",
     claims=("vp-ve-parity",),
+    shorthand=((_g2, named("g^2", _t)), (_f, named("f", _t))),
 )
 
 _X = sym.x / _alpha
@@ -177,6 +181,12 @@ CANONICAL = Derivation(
     r"in the grid of $\lambda$ and in where a network was trained, and in nothing else.",
     source="abstract v3",
     claims=("vp-ve-parity",),
+    shorthand=(
+        (_g2, named("g^2", _t)),
+        (_f, named("f", _t)),
+        (_smooth, named("q", sym.y, _lam)),
+        (_normal, named("N", sym.y, _lam)),
+    ),
 )
 
 DERIVATIONS = (FORWARD, PROCESSES, CANONICAL)

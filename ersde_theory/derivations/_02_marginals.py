@@ -2,11 +2,11 @@ r"""The ER-SDE family keeps the marginals: the Fokker-Planck residual vanishes f
 
 from __future__ import annotations
 
-from sympy import Derivative, Expr, Integer, Rational, Symbol, diff, exp, log, sqrt
+from sympy import Derivative, Expr, Integer, Rational, Subs, Symbol, diff, exp, log, sqrt
 
 from ersde_theory.derivations import _symbols as sym
 from ersde_theory.derivations._ladder import Rule
-from ersde_theory.derivations._proof import Derivation, Step
+from ersde_theory.derivations._proof import Derivation, Step, named
 
 _y, _lam, _x, _t = sym.y, sym.lam, sym.x, sym.t
 _q, _T = sym.q(_y, _lam), sym.tau2(_lam)
@@ -103,6 +103,7 @@ MARGINALS = Derivation(
     r"is not exactly $p_T$.",
     source="abstract v3",
     claims=("marginals",),
+    shorthand=((_backward_drift, named("b", _x, _t)), (_mixture, named("q_m", _y, _lam))),
 )
 
 _h_symbol = sym.eta  # h = eta g
@@ -118,12 +119,12 @@ LIMITS = Derivation(
     assumptions=(r"Everything of derivation marginals; $h = \eta g$ in the first two steps.",),
     steps=(
         Step(
-            _drift_h.subs(_h_symbol, 0),
+            Subs(_drift_h, _h_symbol, 0),
             _f * _x - _g2 * Derivative(log(_p), _x) / 2,
             r"$h = 0$: $dx = [f x - \tfrac12 g^2\nabla\log p]\,dt$",
         ),
         Step(
-            _drift_h.subs(_h_symbol, 1),
+            Subs(_drift_h, _h_symbol, 1),
             _f * _x - _g2 * Derivative(log(_p), _x),
             r"$h = g$: $dx = [f x - g^2\nabla\log p]\,dt + g\,d\bar w$",
         ),

@@ -23,7 +23,7 @@ NOISE_SCALE = Derivation(
     r"$\varphi = \lambda\exp\int\tau^2/u\,du$, unique up to a constant factor that drops out.",
     assumptions=(r"$\varphi > 0$ is differentiable on $\lambda > 0$.",),
     steps=(
-        Step(_phi, _lam * exp(log(_phi / _lam)), r"$\varphi = \lambda e^{S}$ by definition of $S$"),
+        Step(log(_phi / _lam), _S, r"$\varphi = \lambda e^{S}$ by definition of $S$", _by_excess),
         Step(_rate, _lam * Derivative(_S, _lam), r"$\tau^2 = \lambda S'$", _by_excess),
         Step(
             Derivative(log(_lam * _from_rate), _lam),

@@ -6,7 +6,7 @@ from sympy import Derivative, Expr, Integer, Integral, exp, log, sqrt
 
 from ersde_theory.derivations import _symbols as sym
 from ersde_theory.derivations._ladder import Rule
-from ersde_theory.derivations._proof import Derivation, Step
+from ersde_theory.derivations._proof import Derivation, Step, named
 
 _lam, _lam_s, _lam_t, _u, _z = sym.lam, sym.lam_s, sym.lam_t, sym.u, sym.z
 _t, _t_s, _r = sym.t, sym.t_s, sym.r
@@ -82,6 +82,7 @@ CANONICAL = Derivation(
     r"integral of $D$ along the path.",
     source="abstract v3",
     claims=("exact-vp", "exact-ve", "taylor"),
+    shorthand=((_Y, named("Y", _lam, _z)), (_strength, named("v", _lam))),
 )
 
 # VE and VP in x and t. P(t) = phi(lambda(t)); rate of phi per time is P'/P.
@@ -166,6 +167,12 @@ IN_X = Derivation(
     r"path) and the same approximate ones (a Taylor polynomial of $D$ in $\lambda$).",
     source="abstract v3",
     claims=("exact-vp", "exact-ve"),
+    shorthand=(
+        (_X, named("x", _t, _z)),
+        (_g2, named("g^2", _t)),
+        (_tau2, named("tau^2", _t)),
+        (_f, named("f", _t)),
+    ),
 )
 
 _level_s, _level = sym.level(_t_s), sym.level(_t)

@@ -68,7 +68,7 @@ ISOMETRY = Derivation(
             ((sym.phi(_u), _u**2),),
         ),
         Step(
-            variance(_s, _t) + (sym.phi(_t) / sym.phi(_s)) ** 2 * _s**2,
+            _isometry + (sym.phi(_t) / sym.phi(_s)) ** 2 * _s**2,
             _t**2,
             r"For data concentrated at 0 the step keeps the variance at $\lambda^2$ exactly",
         ),

@@ -2,7 +2,7 @@ r"""The one-step prediction error: the bound by FEI, the order of the noise scal
 
 from __future__ import annotations
 
-from sympy import Derivative, Expr, Integer, Integral, Rational, exp, log
+from sympy import Derivative, Expr, Integer, Integral, Rational, Subs, exp, log
 
 from ersde_theory.derivations import _symbols as sym
 from ersde_theory.derivations._ladder import Rule
@@ -74,9 +74,10 @@ ORDERING = Derivation(
             _formula,
         ),
         Step(
-            1 - exp(log(_t / _s) - _W),
-            _fei_of,
-            r"so FEI depends on $W = \int_{\lambda_t}^{\lambda_s}\tau^2\,du/u$ alone",
+            _fei,
+            1 - _t / _s * exp(-(sym.S(_s) - sym.S(_t))),
+            r"so FEI depends on $W = \int_{\lambda_t}^{\lambda_s}\tau^2\,du/u = S_s - S_t$ alone",
+            ((sym.phi(_u), _u * exp(sym.S(_u))),),
         ),
         Step(
             Integral((sym.tau2(_u) + sym.h(_u) ** 2) / _u, (_u, _t, _s)),
@@ -90,7 +91,7 @@ ORDERING = Derivation(
             sign="> 0",
         ),
         Step(
-            _fei_of.subs(_W, 0),
+            Subs(_fei_of, _W, 0),
             1 - _t / _s,
             r"Its least value, at $W = 0$: the ODE, $\varphi = \lambda$",
         ),
@@ -113,9 +114,10 @@ ORDERING = Derivation(
 )
 
 
-def _amplification(power: int, ratio: Rational, jacobian: int) -> Expr:
-    """Return the factor of an earlier error over a step with phi = lambda^power."""
-    return ratio**power + (1 - ratio**power) * jacobian
+def _amplification(power: int) -> Expr:
+    """Return the factor of an earlier error over a step with phi = lambda^power, levels 10 and 9, J = 5."""
+    factor = 1 - (1 - (_t / _s) ** sym.p) * (1 - sym.jac)
+    return Subs(factor, (_s, _t, sym.p, sym.jac), (10, 9, power, 5))
 
 
 _variance = _t**2 - _s**2 * sym.phi(_t) ** 2 / sym.phi(_s) ** 2
@@ -138,12 +140,12 @@ LIMITS = Derivation(
             r"so the factor falls with $F$ iff $J < 1$",
         ),
         Step(
-            _amplification(1, Rational(9, 10), 5),
+            _amplification(1),
             Rational(7, 5),
             r"Between modes, $J = 5$, step $\times 0.9$: 1.40 for the ODE",
         ),
         Step(
-            _amplification(2, Rational(9, 10), 5),
+            _amplification(2),
             Rational(44, 25),
             r"and 1.76 for $\varphi = \lambda^2$",
         ),

@@ -6,7 +6,7 @@ from sympy import Derivative, Expr, Integer, Integral, exp, log, tanh
 
 from ersde_theory.derivations import _symbols as sym
 from ersde_theory.derivations._ladder import Rule
-from ersde_theory.derivations._proof import Derivation, Step
+from ersde_theory.derivations._proof import Derivation, Step, named
 
 _y, _lam, _u = sym.y, sym.lam, sym.u
 _q, _T = sym.q(_y, _lam), sym.tau2(_lam)
@@ -75,6 +75,7 @@ MARTINGALE = Derivation(
     r"no error in "
     r"the conditional mean of a step.",
     claims=("one-step-bound",),
+    shorthand=((_denoiser, named("D", _y, _lam)), (_denoiser_1, named("D_1", *_plane, _lam))),
 )
 
 _x0 = sym.x_0
@@ -119,9 +120,13 @@ WHOLE_RUN = Derivation(
             ((sym.phi(_u), _u**2),),
         ),
         Step(
-            _spread + (1 - _ratio) ** 2 * sym.var - _spread,
+            (_ratio * sym.y_s) ** 2
+            + 2 * _ratio * sym.y_s * (1 - _ratio) * sym.mu
+            + (1 - _ratio) ** 2 * (sym.var + sym.mu**2)
+            - (_ratio * sym.y_s + (1 - _ratio) * sym.mu) ** 2,
             (1 - _ratio) ** 2 * sym.var,
-            r"Averaged over the posterior of $x_0$ the mean is the scheme's and the variance exceeds it by $F^2c$",
+            r"Averaged over the posterior of $x_0$ the mean is the scheme's and the variance exceeds the step's by "
+            r"$F^2c$",
             sign=">= 0",
         ),
         Step(

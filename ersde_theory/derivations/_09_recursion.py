@@ -2,11 +2,11 @@ r"""How the error of an imperfect denoiser travels: step by step, and in the lim
 
 from __future__ import annotations
 
-from sympy import Derivative, Expr, Integer, Integral
+from sympy import Derivative, Expr, Integral, Subs
 
 from ersde_theory.derivations import _symbols as sym
 from ersde_theory.derivations._ladder import Rule
-from ersde_theory.derivations._proof import Derivation, Step
+from ersde_theory.derivations._proof import Derivation, Step, named
 
 _n, _J, _d, _F, _u, _lam = sym.n, sym.jac, sym.delta, sym.fei, sym.u, sym.lam
 _factor = 1 - _F * (1 - _J)
@@ -32,7 +32,7 @@ DISCRETE = Derivation(
             _factor * sym.e_s + _F * _d,
             r"Difference of a step with $D + \delta$ from $y + e$ and one with $D$ from $y$; the noise cancels",
         ),
-        Step(_after(Integer(0)), sym.e_0, r"The closed form, no step"),
+        Step(Subs(_after(_n), _n, 0), sym.e_0, r"The closed form, no step"),
         Step(
             _after(_n + 1),
             _factor * _after(_n) + _F * _d,
@@ -83,7 +83,7 @@ CONTINUOUS = Derivation(
             _rate * ((1 - _J) * _e - _d),
             r"$e = (\varphi/\varphi_s)^{1-J}e_s + (1 - (\varphi/\varphi_s)^{1-J})\,\delta/(1-J)$ solves it",
         ),
-        Step(_e.subs(_lam, _s), sym.e_s, r"and starts at $e_s$"),
+        Step(Subs(_e, _lam, _s), sym.e_s, r"and starts at $e_s$"),
         Step(
             Derivative(_own, _lam),
             _rate * ((1 - _J) * _own - sym.gap(_lam)),
@@ -105,6 +105,7 @@ CONTINUOUS = Derivation(
     r"forgets "
     r"them faster. Which of the two wins at a given number of steps is a matter of measurement.",
     claims=("sde-quality",),
+    shorthand=((_e, named("e", _lam)), (_own, named("e", _lam))),
 )
 
 DERIVATIONS = (DISCRETE, CONTINUOUS)

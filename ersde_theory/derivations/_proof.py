@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
@@ -163,15 +163,21 @@ class Step:
         right = self._sides[1]
         return bool(right.is_nonnegative if self.sign == ">= 0" else right.is_positive)
 
-    def latex(self) -> str:
+    def latex(self, shorthand: tuple[Rule, ...] = ()) -> str:
         """Return the equation in LaTeX.
+
+        Parameters
+        ----------
+        shorthand : tuple of (expression, name)
+            Expressions to be shown by a name.
 
         Returns
         -------
         str
         """
         relation = f"\\;{self.sign.replace('>=', chr(92) + 'ge')}" if self.sign else ""
-        return f"{sympy.latex(self.lhs)} = {sympy.latex(self.rhs)}{relation}"
+        left, right = (sympy.latex(_abbreviated(side, shorthand)) for side in (self.lhs, self.rhs))
+        return f"{left} = {right}{relation}"
 
 
 @dataclass(frozen=True)
@@ -240,13 +246,19 @@ class NonElementary:
             _cache.store(self.key, outcome.status.value, outcome.detail)
         return outcome
 
-    def latex(self) -> str:
+    def latex(self, shorthand: tuple[Rule, ...] = ()) -> str:
         """Return the statement in LaTeX.
+
+        Parameters
+        ----------
+        shorthand : tuple of (expression, name)
+            Not used: the integrand is what the statement is about.
 
         Returns
         -------
         str
         """
+        del shorthand
         integral = sympy.latex(sympy.Integral(self.integrand, self.variable))
         return f"{integral}\\;\\text{{is not elementary}}"
 
@@ -316,6 +328,8 @@ class Derivation:
         Where the statement is claimed, or a book for the tools.
     claims : tuple of str
         Ids of the ledger's claims that it supports.
+    shorthand : tuple of (expression, name)
+        Expressions that the page shows by a name, from :func:`named`; the check does not see the names.
 
     Examples
     --------
@@ -335,7 +349,8 @@ class Derivation:
     steps: tuple[Step | NonElementary, ...]
     result: str
     source: str = "ours"
-    claims: tuple[str, ...] = field(default=())
+    claims: tuple[str, ...] = ()
+    shorthand: tuple[Rule, ...] = ()
 
     def check(self, advance: Callable[[], None] | None = None, *, cached: bool = True) -> Verification:
         """Check every step.
@@ -368,11 +383,25 @@ class Derivation:
         lines = [rf"\section*{{{self.title}}}", self.statement, ""]
         if self.assumptions:
             lines += [r"\begin{itemize}", *(rf"\item {line}" for line in self.assumptions), r"\end{itemize}"]
+        for meant, name in self.shorthand:
+            lines.append(f"\\[ {sympy.latex(name)} := {sympy.latex(meant)} \\]")
         if self.steps:
             lines += [r"\begin{enumerate}"]
-            lines += [f"\\item {step.reason}\n\\[ {step.latex()} \\]" for step in self.steps]
+            lines += [f"\\item {step.reason}\n\\[ {step.latex(self.shorthand)} \\]" for step in self.steps]
             lines += [r"\end{enumerate}"]
         return "\n".join([*lines, self.result])
+
+
+def named(name: str, *arguments: sympy.Expr) -> sympy.Expr:
+    """Return a name to show an expression by, with the arguments that matter; for ``shorthand`` only."""
+    return sympy.Function(name)(*arguments)
+
+
+def _abbreviated(side: sympy.Expr, shorthand: tuple[Rule, ...]) -> sympy.Expr:
+    """Return a side with named expressions shown by their names; never used by a check."""
+    for meant, name in shorthand:
+        side = side.subs(meant, name)
+    return side
 
 
 def _refuse_foreign(side: sympy.Expr) -> None:
