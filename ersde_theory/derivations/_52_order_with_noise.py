@@ -135,7 +135,8 @@ _MOMENTS = {
 _WEAK = Derivation(
     name="weak-order-two",
     title="Weak order 2 for k >= 2, on any law",
-    statement=r"In $u = Y/\varphi$ and $A = 1/\varphi$ the equation is $du = a\,dA + dB$ with additive noise. Let $u_n$ "
+    statement=r"In $u = Y/\varphi$ and $A = 1/\varphi$ the equation is $du = a\,dA + dB$ with additive noise. Let "
+    r"$u_n$ "
     r"be a scheme with exact noise and $k \ge 2$. Then $U_n = u_n + \frac h2a'\,b\Delta B_{n-1}$ is, up to terms "
     r"that do not count, a one-step method whose moments agree with the solution's to order $h^2$: weak order 2.",
     assumptions=(

@@ -38,7 +38,8 @@ _IDENTITY = Derivation(
     name="gaussian-error-identity",
     title="The variance error is quadrature of a smooth function plus the strong error squared",
     statement=r"$\operatorname{Var}Y_N - \operatorname{Var}X_N = -2\sum_i\Phi_{i+1}^2\int K_i(C-\mathcal I_iC)\,du + "
-    r"\mathbb E e_N^2$ to leading order, with $C(u) = \operatorname{Cov}(X_{i+1}, D(X_u,u)) = v\,\Phi_{i+1}(u)$, smooth "
+    r"\mathbb E e_N^2$ to leading order, with $C(u) = \operatorname{Cov}(X_{i+1}, D(X_u,u)) = v\,\Phi_{i+1}(u)$, "
+    r"smooth "
     r"in $u$ with or without noise, and $e = X - Y$.",
     assumptions=_ASSUMPTIONS,
     steps=(
@@ -89,8 +90,10 @@ _IDENTITY = Derivation(
 _DENSITIES = Derivation(
     name="gaussian-variance-densities",
     title="Leading error of the variance, every scheme",
-    statement=r"$\operatorname{Var}Y_N-\operatorname{Var}X_N = N^{-1}\int\Phi^2\rho_1\eta\,d\lambda$ for solver 1, and for "
-    r"$k \ge 2$ it is $N^{-2}\int\Phi^2(\rho_k+\rho_{noise})\eta^2d\lambda - N^{-2}\,[\Phi^2\kappa^2v\eta^2/P]_{\lambda_0}$ "
+    statement=r"$\operatorname{Var}Y_N-\operatorname{Var}X_N = N^{-1}\int\Phi^2\rho_1\eta\,d\lambda$ for solver 1, "
+    r"and for "
+    r"$k \ge 2$ it is $N^{-2}\int\Phi^2(\rho_k+\rho_{noise})\eta^2d\lambda - "
+    r"N^{-2}\,[\Phi^2\kappa^2v\eta^2/P]_{\lambda_0}$ "
     r"with $\rho_k = 0$ for Adams-3 and higher, the last term from a first step of order 1.",
     assumptions=_ASSUMPTIONS,
     steps=(

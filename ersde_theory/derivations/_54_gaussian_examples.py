@@ -6,7 +6,7 @@ import sympy
 
 from ersde_theory.derivations import _symbols as sym
 from ersde_theory.derivations._expansions import coefficient
-from ersde_theory.derivations._gaussian_densities import KAPPA, LAM, V, P, noise_density, variance_density
+from ersde_theory.derivations._gaussian_densities import KAPPA, LAM, P, V, noise_density, variance_density
 from ersde_theory.derivations._proof import Derivation, Step
 
 _F = sympy.Rational
@@ -57,7 +57,8 @@ _ANTIDERIVATIVES = (
 _UNIFORM = Derivation(
     name="gaussian-uniform-grid",
     title="Error constants on a uniform grid in closed form",
-    statement=r"For $\varphi = x^p$ the propagator is $\Phi = (P_N/P)^{p/2}$. On levels uniform in $\lambda$, in units with "
+    statement=r"For $\varphi = x^p$ the propagator is $\Phi = (P_N/P)^{p/2}$. On levels uniform in $\lambda$, in "
+    r"units with "
     r"$v = 1$, the error of the variance is $((\lambda_0-\lambda_N)/N)^k\,(1+\lambda_N^2)^p$ times the difference "
     r"between $\lambda_0$ and $\lambda_N$ of the antiderivatives below, the start aside.",
     assumptions=(r"$P = v+u^2$; each integrand is the density of the page before over $P^p$.",),
@@ -168,7 +169,8 @@ _BARRIER = Derivation(
         Step(
             noise_density().subs(KAPPA, 1 + sym.excess),
             sym.excess * V**2 * (1 + sym.excess) ** 2 / (6 * LAM * P**2),
-            r"The density is non-negative for every $\tau^2 \ge 0$ and 0 only without noise: nothing can cancel it, since "
+            r"The density is non-negative for every $\tau^2 \ge 0$ and 0 only without noise: nothing can cancel it, "
+            r"since "
             r"the quadrature part is of order $N^{-k}$",
             sign=">= 0",
         ),
@@ -186,7 +188,8 @@ _BARRIER = Derivation(
         Step(
             (sympy.Rational(1, 3) - sym.gamma) * sympy.Derivative(V * (_P_t / _P_u) ** _F(1, 2), (_u, 2)),
             (sympy.Rational(1, 3) - sym.gamma) * V * (2 * _u**2 - V) / _P_u**2 * (_P_t / _P_u) ** _F(1, 2),
-            r"A scheme exact on linear $D$ only, $\sum_jj^2\beta_j = \gamma \ne \frac13$, could cancel the noise on one path, "
+            r"A scheme exact on linear $D$ only, $\sum_jj^2\beta_j = \gamma \ne \frac13$, could cancel the noise on "
+            r"one path, "
             r"but its ODE error is then of order $h^2$: no fixed weights have order above 2 for every $\tau^2$",
         ),
     ),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sympy
 
 from ersde_theory.derivations import _symbols as sym
+from ersde_theory.derivations._expansions import coefficient
 from ersde_theory.derivations._proof import Derivation, Step
 
 _s, _m, _t = sym.lam_s, sym.lam_m, sym.lam_t
@@ -18,7 +19,7 @@ _alpha_s, _alpha_t = (1 / sympy.sqrt(1 + level**2) for level in (_s, _t))
 _sigma_s, _sigma_t = _alpha_s * _s, _alpha_t * _t
 _MEMBER_ODE = _q * _y + (1 - _q) * _D
 _MEMBER_SDE = _q**2 * _y + (1 - _q**2) * _D
-_VP = r"Variance-preserving coordinates where the paper has them: $\alpha = (1+\lambda^2)^{-1/2}$, $\sigma = \alpha\lambda$."
+_VP = r"Variance-preserving where the paper is: $\alpha = (1+\lambda^2)^{-1/2}$, $\sigma = \alpha\lambda$."
 
 
 def _shrink(upper: sympy.Expr, lower: sympy.Expr) -> sympy.Expr:
@@ -30,14 +31,16 @@ _c2 = sym.eta**2 * _t**2 * (1 - _q**2)
 _DDIM = Derivation(
     name="reduction-ddim",
     title="DDIM is a member for eta = 0 and eta = 1, and for no other eta",
-    statement=r"DDIM with $\eta = 0$ is solver 1 with $\varphi = x$, with $\eta = 1$ solver 1 with $\varphi = x^2$. For "
+    statement=r"DDIM with $\eta = 0$ is solver 1 with $\varphi = x$, with $\eta = 1$ solver 1 with $\varphi = x^2$. "
+    r"For "
     r"$0 < \eta < 1$ each step is one of the family, but no $\varphi$ serves two grids.",
     assumptions=(_VP,),
     steps=(
         Step(
             sym.eta**2 * (_sigma_t / _sigma_s) ** 2 * (1 - (_alpha_s / _alpha_t) ** 2) / _alpha_t**2,
             _c2,
-            r"DDIM's variance $\eta^2\frac{1-\bar\alpha_t}{1-\bar\alpha_s}(1-\bar\alpha_s/\bar\alpha_t)$ in $y$ is $c^2$",
+            r"DDIM's variance $\eta^2\frac{1-\bar\alpha_t}{1-\bar\alpha_s}(1-\bar\alpha_s/\bar\alpha_t)$ in $y$ is "
+            r"$c^2$",
         ),
         Step(
             (_alpha_t * _D + _sigma_t * (_alpha_s * _y - _alpha_s * _D) / _sigma_s) / _alpha_t,
@@ -61,8 +64,14 @@ _DDIM = Derivation(
             r"Two steps against one: $r = \varphi_t/\varphi_s$ would be multiplicative; the defect vanishes for "
             r"$\eta \in \{0,1\}$ only",
         ),
+        Step(
+            coefficient(_c2.subs(_t, _s - sym.step), sym.step, 1),
+            2 * sym.eta**2 * _s,
+            r"A small step $h$: $c^2 = 2\lambda\eta^2h + \dots$ is the noise $2\lambda\tau^2h$ of $\tau = \eta$",
+        ),
     ),
-    result=r"In between, $\tau^2$ of DDIM goes to $\eta^2$ as the step goes to 0: $\varphi = x^{1+\eta^2}$ is its limit.",
+    result=r"In between, $\tau^2$ of DDIM goes to $\eta^2$ as the step goes to 0: $\varphi = x^{1+\eta^2}$ is its "
+    r"limit.",
     source="Song, Meng & Ermon 2021, equations 12 and 16",
     claims=("reductions",),
 )
@@ -73,7 +82,10 @@ _DDPM = Derivation(
     title="DDPM ancestral sampling is the reverse SDE's solver 1",
     statement=r"Mean and posterior variance of DDPM are those of solver 1 with $\varphi = x^2$; the forward variance "
     r"$\beta$ adds $(1-q^2)(\lambda_s^2-\lambda_t^2)/(1+\lambda_s^2)$.",
-    assumptions=(_VP, r"One step of DDPM: $a = \alpha_s^2/\alpha_t^2 = 1-\beta$, $\varepsilon = (x_s-\alpha_sD)/\sigma_s$."),
+    assumptions=(
+        _VP,
+        r"One step of DDPM: $a = \alpha_s^2/\alpha_t^2 = 1-\beta$, $\varepsilon = (x_s-\alpha_sD)/\sigma_s$.",
+    ),
     steps=(
         Step(
             (_alpha_s * _y - (1 - _a) / _sigma_s * (_alpha_s * _y - _alpha_s * _D) / _sigma_s)
@@ -112,7 +124,8 @@ _DPM = Derivation(
         Step(
             _y + sympy.Integral(sympy.Integer(1), (sym.u, _s, _t)) * (_y - _D) / _s,
             _MEMBER_ODE,
-            r"DEIS of order 0, and Euler's step of EDM: $y + (\lambda_t-\lambda_s)\varepsilon$, $\varepsilon = (y-D)/\lambda_s$",
+            r"DEIS of order 0, and Euler's step of EDM: $y + (\lambda_t-\lambda_s)\varepsilon$, $\varepsilon = "
+            r"(y-D)/\lambda_s$",
         ),
         Step(
             _t / _s * sympy.exp(-_ell) * _y + (1 - sympy.exp(-2 * _ell)) * _D,
@@ -133,7 +146,8 @@ _DPM = Derivation(
 _SA = Derivation(
     name="reduction-sa-solver-1",
     title="SA-Solver with constant tau and one evaluation is solver 1 with a power",
-    statement=r"SA-Solver's predictor of order 1 with constant $\tau$ is solver 1 with $\varphi = x^p$, $p = 1+\tau^2$.",
+    statement=r"SA-Solver's predictor of order 1 with constant $\tau$ is solver 1 with $\varphi = x^p$, $p = "
+    r"1+\tau^2$.",
     assumptions=(r"$\ell = \ln(\lambda_s/\lambda_t)$; $w$ is the half log-SNR counted from the start of the step.",),
     steps=(
         Step(
@@ -152,7 +166,8 @@ _SA = Derivation(
             r"Noise $\sigma_t^2(1-e^{-2\tau^2\ell})$: the exact one",
         ),
     ),
-    result=r"$\tau$ of SA-Solver is $\tau$ here; a $\tau$ that changes with the level is $\varphi$ by $\varphi'/\varphi = "
+    result=r"$\tau$ of SA-Solver is $\tau$ here; a $\tau$ that changes with the level is $\varphi$ by "
+    r"$\varphi'/\varphi = "
     r"(1+\tau^2)/\lambda$.",
     source="Xue et al. 2023 (SA-Solver), equations 11 to 14",
     claims=("reductions",),
@@ -164,10 +179,14 @@ _P_s, _P_hat = sym.v_x + _s**2, sym.v_x + _hat**2
 _CHURN = Derivation(
     name="reduction-churn",
     title="Stochastic churn has the scalars of a member, and evaluates elsewhere",
-    statement=r"Churn raises the level to $\hat\lambda = (1+\gamma)\lambda_s$ by fresh noise and steps down from there. An "
-    r"Euler step after it has ratio, data weight and noise of the member with $\varphi_t/\varphi_s = \lambda_t/\hat\lambda$, "
+    statement=r"Churn raises the level to $\hat\lambda = (1+\gamma)\lambda_s$ by fresh noise and steps down from "
+    r"there. An "
+    r"Euler step after it has ratio, data weight and noise of the member with $\varphi_t/\varphi_s = "
+    r"\lambda_t/\hat\lambda$, "
     r"but its data prediction is $D(\hat y, \hat\lambda)$ and not $D(y, \lambda_s)$.",
-    assumptions=(r"$\hat y = y + \sqrt{\hat\lambda^2-\lambda_s^2}\,Z$; for the last step Gaussian data of variance $v$.",),
+    assumptions=(
+        r"$\hat y = y + \sqrt{\hat\lambda^2-\lambda_s^2}\,Z$; for the last step Gaussian data of variance $v$.",
+    ),
     steps=(
         Step(
             (_y + sym.Z) + (_t - _hat) * ((_y + sym.Z) - _D) / _hat,

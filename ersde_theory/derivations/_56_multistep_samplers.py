@@ -42,8 +42,7 @@ _TWO_STEP = Derivation(
     assumptions=(_LEVELS,),
     steps=(
         Step(
-            sym.lam_t
-            * sympy.Integral((sym.u - sym.lam_s) / sym.u**2, (sym.u, sym.lam_t, sym.lam_s)),
+            sym.lam_t * sympy.Integral((sym.u - sym.lam_s) / sym.u**2, (sym.u, sym.lam_t, sym.lam_s)),
             sym.lam_t * (sympy.log(sym.lam_s / sym.lam_t) - sym.lam_s / sym.lam_t + 1),
             r"$G_1$ of $\varphi = x$: the weight of $D_{i-1}$ in solver 2 is $-G_1/(\lambda_i-\lambda_{i-1})$",
         ),
@@ -67,7 +66,8 @@ _TWO_STEP = Derivation(
         Step(
             coefficient((1 - _exp(-_l)) / 2 * _l - (_l - 1 + _exp(-_l)), _l, 3),
             -_F(1, 12),
-            r"2S (stage at $r_1\ell$): weight $(1-e^{-\ell})/(2r_1)$ of the stage minus the exact one, times $r_1\ell$; "
+            r"2S (stage at $r_1\ell$): weight $(1-e^{-\ell})/(2r_1)$ of the stage minus the exact one, times "
+            r"$r_1\ell$; "
             "two evaluations a step, so no member",
         ),
     ),
@@ -89,7 +89,8 @@ _THREE_M = Derivation(
     r"factor: the divided difference $D_2$ is already half the second derivative, and its weight is halved again. The "
     r"local error is $\frac1{12}\ell^3f''$, so the order is 2.",
     assumptions=(
-        r"Public code of DPM-Solver (multistep, order 3) and of its SDE form elsewhere: $D_1 = D_{1,0}+\frac{r_0}{r_0+r_1}"
+        r"Public code of DPM-Solver (multistep, order 3) and of its SDE form elsewhere: $D_1 = "
+        r"D_{1,0}+\frac{r_0}{r_0+r_1}"
         r"(D_{1,0}-D_{1,1})$, $D_2 = (D_{1,0}-D_{1,1})/(r_0+r_1)$, weights $\phi_2 = (e^{-\ell}-1)/\ell+1$ and "
         r"$-\phi_3 = \frac12-\phi_2/\ell$.",
     ),
@@ -128,7 +129,8 @@ _THREE_M = Derivation(
 _SA = Derivation(
     name="reduction-sa-solver-2",
     title="SA-Solver's predictor interpolates in another variable",
-    statement=r"With constant $\tau$ and several evaluations SA-Solver's predictor is exponential Adams in $\ln\lambda$ with "
+    statement=r"With constant $\tau$ and several evaluations SA-Solver's predictor is exponential Adams in "
+    r"$\ln\lambda$ with "
     r"$\varphi = x^p$, exact noise included; Adams-k here interpolates in $\lambda$.",
     assumptions=(_LEVELS, r"$p = 1+\tau^2 > 1$."),
     steps=(
@@ -162,7 +164,8 @@ _c_0 = sympy.Integral((_s - sym.u) / (_s - _m), (sym.u, _m, _t))
 _DEIS = Derivation(
     name="reduction-deis",
     title="DEIS interpolates the noise prediction: not a member from order 1 on",
-    statement=r"Adams-Bashforth on $dy/d\lambda = \varepsilon$ with the line through $\varepsilon_1, \varepsilon_0$. In "
+    statement=r"Adams-Bashforth on $dy/d\lambda = \varepsilon$ with the line through $\varepsilon_1, \varepsilon_0$. "
+    r"In "
     r"dense form the start's coefficient is that of a member, the data weights are not.",
     assumptions=(
         r"Levels $\lambda_s > \lambda_m > \lambda_t$: a step of order 0 and one of order 1; the polynomial is taken in "
@@ -181,7 +184,8 @@ _DEIS = Derivation(
             coefficient((_exp(_l) - 1) ** 2 * _exp(-_l) / 2 + _l - _exp(_l) + 1, _l, 3),
             -_F(1, 6),
             r"Weight of $D_1$ minus solver 2's, over $\lambda_t/(\lambda_s-\lambda_m)$, with $\lambda_m = "
-            r"\lambda_te^\ell$: $\cosh\ell-1+\ell-e^\ell+1$, leading term $-\ell^3/6$. Solver 2 has logarithms, DEIS has none",
+            r"\lambda_te^\ell$: $\cosh\ell-1+\ell-e^\ell+1$, leading term $-\ell^3/6$. Solver 2 has logarithms, DEIS "
+            r"has none",
         ),
     ),
     result="Both are second order; they differ from the third-order local error on.",
@@ -193,15 +197,15 @@ _predictor = _t / _s * sym.y + (1 - _t / _s) * sym.D_0
 _HEUN = Derivation(
     name="reduction-edm-heun",
     title="EDM's Heun step is a trapezoidal rule, not a member",
-    statement=r"Predictor: solver 1 with $\varphi = x$. Corrector: weights $\frac12(\lambda_s-\lambda_t)(\frac2{\lambda_s}-"
-    r"\frac1{\lambda_t})$ and $\frac{\lambda_s-\lambda_t}{2\lambda_t}$ of $D_s$ and $\hat D_t$; two evaluations a step.",
+    statement=r"Predictor: solver 1 with $\varphi = x$. Corrector: weights "
+    r"$\frac12(\lambda_s-\lambda_t)(\frac2{\lambda_s}-"
+    r"\frac1{\lambda_t})$ and $\frac{\lambda_s-\lambda_t}{2\lambda_t}$ of $D_s$ and $\hat D_t$; two evaluations a "
+    r"step.",
     assumptions=(r"$\sigma = t = \lambda$, $\alpha = 1$.",),
     steps=(
         Step(
             sym.y + (_t - _s) / 2 * ((sym.y - sym.D_0) / _s + (_predictor - sym.D_1) / _t),
-            _t / _s * sym.y
-            + (_s - _t) / 2 * (2 / _s - 1 / _t) * sym.D_0
-            + (_s - _t) / (2 * _t) * sym.D_1,
+            _t / _s * sym.y + (_s - _t) / 2 * (2 / _s - 1 / _t) * sym.D_0 + (_s - _t) / (2 * _t) * sym.D_1,
             "Heun's step in data predictions",
         ),
         Step(
@@ -212,7 +216,8 @@ _HEUN = Derivation(
         Step(
             coefficient((_exp(_l) - 1) ** 2 / 2 - (_exp(_l) - 1 - _l), _l, 3),
             _F(1, 3),
-            r"Weight of $\hat D_t$ minus that of the line in $\lambda$ integrated exactly, $(e^\ell-1-\ell)/(e^\ell-1)$, "
+            r"Weight of $\hat D_t$ minus that of the line in $\lambda$ integrated exactly, "
+            r"$(e^\ell-1-\ell)/(e^\ell-1)$, "
             r"times $e^\ell-1$: at $\ell^3$; the weights differ by $\frac13\ell^2$",
         ),
     ),

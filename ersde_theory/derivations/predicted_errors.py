@@ -175,10 +175,12 @@ def mean_error(
 
     Parameters
     ----------
-    scheme, noise_scale, path, start
+    scheme, noise_scale : str
         As :func:`variance_error`; not released-3.
     offset : float
         Start mean minus data mean.
+    path, start
+        As :func:`variance_error`.
 
     Returns
     -------
@@ -198,7 +200,7 @@ def mean_error(
     _checks.one_of(noise_scale, "noise_scale", EXPRESSIONS)
     _checks.one_of(start, "start", ("increasing", "graded"))
     on = _Path(noise_scale, path or GaussianPath())
-    carried = offset * on.propagator[-1]  # Phi(lambda) M(lambda): the whole path's propagator
+    carried = float(offset * on.propagator[-1])  # Phi(lambda) M(lambda): the whole path's propagator
     order = densities.CONSTANTS[scheme][0]
     own = carried * on.integral(on.values(densities.mean_density(scheme)) * on.step_length**order)
     if order == 1:

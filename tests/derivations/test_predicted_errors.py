@@ -116,7 +116,7 @@ def test_one_constant_gives_the_strong_error_of_every_scheme(scheme, member):
 
 @pytest.mark.parametrize(("order", "n_steps"), [(3, 1280), (4, 10240)])
 def test_no_order_passes_two_with_noise_in_the_exact_example(order, n_steps):
-    """Assert that N^2 times the variance error tends to 4 ln 2 - 4/3 ln 5 - 74/125 on v = 1, phi = x^2, levels 2 to 1."""
+    """Assert that N^2 times the variance error tends to 4 ln 2 - 4/3 ln 5 - 74/125 for v = 1, phi = x^2, 2 to 1."""
     limit = 4.0 * np.log(2.0) - 4.0 / 3.0 * np.log(5.0) - 74.0 / 125.0
     grid = TimeGrid(np.linspace(2.0, 1.0, n_steps + 1))
     tableau = schemes.exponential_adams(grid, NoiseScale.reverse_sde(), order, start="graded")
