@@ -41,7 +41,7 @@ def prover_version() -> str:
     digest = hashlib.sha256(sympy.__version__.encode())
     for module in (_ladder, _numeric):
         digest.update(Path(str(module.__file__)).read_bytes())
-    digest.update(Path(__file__).with_name("_proof.py").read_bytes())
+    digest.update(Path(__file__).with_name("_step.py").read_bytes())
     return digest.hexdigest()
 
 

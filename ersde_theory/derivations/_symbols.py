@@ -2,7 +2,7 @@
 
 SymPy accepts a misspelt assumption without a word, and a symbol of the same name with other assumptions is another
 symbol. So nothing outside this module creates one: :func:`symbol` and :func:`function` know four kinds, refuse any
-other and refuse a name that is taken; a :class:`~ersde_theory.derivations._proof.Step` refuses a symbol that is not
+other and refuse a name that is taken; a :class:`~ersde_theory.derivations._step.Step` refuses a symbol that is not
 registered here.
 
 Ranges matter to the numerical refutation only. They are disjoint where an order is meant:
