@@ -33,7 +33,7 @@ _STRONG = Derivation(
         r"$m_0 = (1+\tau^2)/\lambda$ and $b = L^1D = \sqrt{2\lambda\tau^2}\,\partial_yD > 0$ at the start of the step; "
         "leading terms in $h$; equal steps (ratios of steps are $1 + O(h)$ on a smooth grid).",
         r"$D$ has bounded derivatives, so that mean-square errors add along the grid (Milstein & Tretyakov 2004, "
-        "theorem 1.1).",
+        "fundamental theorem of mean-square convergence).",
     ),
     steps=(
         Step(
@@ -173,10 +173,11 @@ _WEAK = Derivation(
         ),
     ),
     result=r"Local moments agree up to $O(h^3)$, so $|\mathbb Ef(U_N)-\mathbb Ef(u(A_N))| = O(N^{-2})$ (Milstein & "
-    r"Tretyakov 2004, theorem 2.1). What was left out, $-\frac{h^2}2a'^2Z$ and $\frac h4a''(Z^2-b^2h)$, has mean 0 "
+    r"Tretyakov 2004, main theorem on weak approximations). "
+    r"What was left out, $-\frac{h^2}2a'^2Z$ and $\frac h4a''(Z^2-b^2h)$, has mean 0 "
     r"and is correlated with $U_n$ at $O(h^3)$ only. Going back, $\mathbb Ef(U_N)-\mathbb Ef(u_N) = \frac h2\mathbb E"
     r"[f'a'b\,\Delta B] = O(h^2)$.",
-    source="Milstein & Tretyakov 2004, section 2.1; math.md section 6",
+    source="Milstein & Tretyakov 2004, chapter 2; math.md section 6",
     claims=("order-weak",),
 )
 

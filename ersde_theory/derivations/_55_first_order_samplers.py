@@ -169,7 +169,7 @@ _SA = Derivation(
     result=r"$\tau$ of SA-Solver is $\tau$ here; a $\tau$ that changes with the level is $\varphi$ by "
     r"$\varphi'/\varphi = "
     r"(1+\tau^2)/\lambda$.",
-    source="Xue et al. 2023 (SA-Solver), equations 11 to 14",
+    source="Xue et al. 2023 (SA-Solver)",
     claims=("reductions",),
 )
 

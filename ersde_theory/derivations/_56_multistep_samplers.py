@@ -72,7 +72,7 @@ _TWO_STEP = Derivation(
         ),
     ),
     result="Three second-order schemes that agree to leading order and differ in the third-order local error.",
-    source="Lu et al. 2022 (DPM-Solver++), algorithms 1 and 2",
+    source="Lu et al. 2022 (DPM-Solver++)",
     claims=("reductions",),
 )
 
@@ -152,7 +152,7 @@ _SA = Derivation(
         ),
     ),
     result="A member of the family in all but the variable of interpolation: the same $\\varphi$, ratio and noise.",
-    source="Xue et al. 2023 (SA-Solver), equations 14 and 15",
+    source="Xue et al. 2023 (SA-Solver)",
     claims=("reductions",),
 )
 
@@ -189,7 +189,7 @@ _DEIS = Derivation(
         ),
     ),
     result="Both are second order; they differ from the third-order local error on.",
-    source="Zhang & Chen 2023 (DEIS), section 3",
+    source="Zhang & Chen 2023 (DEIS)",
     claims=("reductions",),
 )
 
