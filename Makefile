@@ -1,6 +1,6 @@
 # make verify    the main job: every claim of the ledger, without torch; says where the report is
 # make test      lint, types, import rules, doctests of every public example, tests
-# The rest:      make figures | bench | lint | types | clean | test-minimal
+# The rest:      make figures | bench | lint | types | clean | test-minimal | verify-all | mutants
 #
 # Each target sets up its own environment first, once, and again when pyproject.toml or constraints.txt change.
 #   PYTHON=python3.12     the interpreter to build the environment with (>= 3.11; `make clean` before changing it)
@@ -30,7 +30,7 @@ export PYTHONNOUSERSITE := 1
 test test-minimal: export OMP_NUM_THREADS := 1
 test test-minimal: export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: help verify test test-minimal figures bench lint types clean
+.PHONY: help verify verify-all mutants test test-minimal figures bench lint types clean
 .DELETE_ON_ERROR:
 
 help:
@@ -40,6 +40,16 @@ verify: $(VENV)/.core
 	@$(BIN)/ersde verify; status=$$?; \
 	if [ -f report/index.html ]; then echo "Report: $(CURDIR)/report/index.html"; fi; \
 	exit $$status
+
+# The ledger, and every derivation step by step (minutes the first time, seconds afterwards).
+verify-all: verify
+	@mkdir -p report
+	$(BIN)/python -m ersde_theory.derivations --json report/derivations.json
+
+# Every derivation with one thing wrong at a time: all of them must be refuted.
+mutants: $(VENV)/.core
+	@mkdir -p report
+	$(BIN)/python -m ersde_theory.derivations.mutants --json report/mutants.json
 
 test: lint types
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --quiet $(PYTEST_ARGS)

@@ -1,0 +1,144 @@
+"""What a derivation is: a statement, assumptions and ordered steps, each of which a machine checks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import sympy
+
+from ersde_theory.derivations._ladder import Rule
+from ersde_theory.derivations._step import NonElementary as NonElementary
+from ersde_theory.derivations._step import Outcome as Outcome
+from ersde_theory.derivations._step import Status as Status
+from ersde_theory.derivations._step import Step as Step
+from ersde_theory.derivations._step import named as named
+
+
+@dataclass(frozen=True)
+class Verification:
+    """A derivation with the outcomes of its steps, in order.
+
+    Attributes
+    ----------
+    derivation : Derivation
+        What was checked.
+    outcomes : tuple of Outcome
+        One per step.
+
+    Examples
+    --------
+    >>> Verification(Derivation("none", "", "", (), (), ""), ()).holds
+    True
+    """
+
+    derivation: Derivation
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether no step fails."""
+        return all(outcome.holds for outcome in self.outcomes)
+
+    def count(self, status: Status) -> int:
+        """Return how many steps came out so.
+
+        Parameters
+        ----------
+        status : Status
+            One of the three.
+
+        Returns
+        -------
+        int
+
+        Examples
+        --------
+        >>> Verification(Derivation("none", "", "", (), (), ""), ()).count(Status.PROVED)
+        0
+        """
+        return sum(outcome.status is status for outcome in self.outcomes)
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """A page of mathematics: what is shown, under which assumptions, by which steps.
+
+    Attributes
+    ----------
+    name : str
+        For :func:`ersde_theory.derivations.by_name`.
+    title, statement : str
+        For a reader; mathematics between dollars.
+    assumptions : tuple of str
+        What is taken for granted.
+    steps : tuple of Step or NonElementary
+        In order.
+    result : str
+        What has been shown, with its limits.
+    source : str
+        Where the statement is claimed, or a book for the tools.
+    claims : tuple of str
+        Ids of the ledger's claims that it supports.
+    shorthand : tuple of (expression, name)
+        Expressions that the page shows by a name, from :func:`named`; the check does not see the names.
+
+    Examples
+    --------
+    >>> from ersde_theory.derivations import _symbols as sym
+    >>> steps = (Step(sympy.exp(sym.x) ** 2, sympy.exp(2 * sym.x), "Powers of e"),)
+    >>> derivation = Derivation("powers", "Powers", "$(e^x)^2 = e^{2x}$", (), steps, "Done.")
+    >>> derivation.check().holds
+    True
+    >>> "Powers of e" in derivation.latex()
+    True
+    """
+
+    name: str
+    title: str
+    statement: str
+    assumptions: tuple[str, ...]
+    steps: tuple[Step | NonElementary, ...]
+    result: str
+    source: str = "ours"
+    claims: tuple[str, ...] = ()
+    shorthand: tuple[Rule, ...] = ()
+
+    def check(self, advance: Callable[[], None] | None = None, *, cached: bool = True) -> Verification:
+        """Check every step.
+
+        Parameters
+        ----------
+        advance : callable, optional
+            Called after each step.
+        cached : bool
+            Whether outcomes of earlier runs may be used.
+
+        Returns
+        -------
+        Verification
+        """
+        outcomes = []
+        for step in self.steps:
+            outcomes.append(step.check(cached=cached))
+            if advance is not None:
+                advance()
+        return Verification(self, tuple(outcomes))
+
+    def latex(self) -> str:
+        """Return the page as LaTeX: statement, assumptions, numbered steps with reasons, result.
+
+        Returns
+        -------
+        str
+        """
+        lines = [rf"\section*{{{self.title}}}", self.statement, ""]
+        if self.assumptions:
+            lines += [r"\begin{itemize}", *(rf"\item {line}" for line in self.assumptions), r"\end{itemize}"]
+        for meant, name in self.shorthand:
+            lines.append(f"\\[ {sympy.latex(name)} := {sympy.latex(meant)} \\]")
+        if self.steps:
+            lines += [r"\begin{enumerate}"]
+            lines += [f"\\item {step.reason}\n\\[ {step.latex(self.shorthand)} \\]" for step in self.steps]
+            lines += [r"\end{enumerate}"]
+        return "\n".join([*lines, self.result])
