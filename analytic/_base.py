@@ -7,6 +7,7 @@ import math
 from typing import Any
 
 import numpy as np
+from array_api_compat import is_torch_array
 
 from analytic import _checks
 from analytic._checks import Array, FloatArray
@@ -87,7 +88,13 @@ class LawBase(Law, abc.ABC):
         """Return a host array of this law by attribute, cast to ``like`` (kept)."""
         key = (name, str(like.dtype), str(_checks.device_of(like)))
         if key not in self._casts:
-            self._casts[key] = as_array(xp, getattr(self, name), like)
+            if is_torch_array(like):  # kept beyond this call, it must serve outside inference mode too
+                import torch
+
+                with torch.inference_mode(False):
+                    self._casts[key] = as_array(xp, getattr(self, name), like)
+            else:
+                self._casts[key] = as_array(xp, getattr(self, name), like)
         return self._casts[key]
 
     def _density_arguments(

@@ -13,6 +13,7 @@ import math
 
 import numba
 import numpy as np
+import numpy.typing as npt
 
 from analytic._checks import FloatArray
 
@@ -21,6 +22,30 @@ _LOWEST = -700.0  # exp of less than this is as good as 0 beside the largest wei
 _LOG2_E = 1.4426950408889634
 _LN2_HIGH, _LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
 _TAYLOR = tuple(1.0 / math.factorial(n) for n in range(13, -1, -1))  # of exp; |r| <= ln(2)/2: 4e-18
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+def _exponentials(logs: FloatArray, top: FloatArray, bits: npt.NDArray[np.int64], m: int) -> None:
+    """Turn ``logs - top`` into r, then exp(r), and the bits of 2^e: exp(x) = 2^e exp(r), x = e ln 2 + r."""
+    for i in range(m):
+        x = max(logs[i] - top[i], _LOWEST)
+        e = math.floor(x * _LOG2_E + 0.5)
+        r = (x - e * _LN2_HIGH) - e * _LN2_LOW
+        p = _TAYLOR[0]
+        p = p * r + _TAYLOR[1]
+        p = p * r + _TAYLOR[2]
+        p = p * r + _TAYLOR[3]
+        p = p * r + _TAYLOR[4]
+        p = p * r + _TAYLOR[5]
+        p = p * r + _TAYLOR[6]
+        p = p * r + _TAYLOR[7]
+        p = p * r + _TAYLOR[8]
+        p = p * r + _TAYLOR[9]
+        p = p * r + _TAYLOR[10]
+        p = p * r + _TAYLOR[11]
+        p = p * r + _TAYLOR[12]
+        logs[i] = p * r + _TAYLOR[13]
+        bits[i] = (np.int64(e) + 1023) << 52
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
@@ -63,25 +88,7 @@ def denoise(
                 logs[k, i] = constant[k] - half_precision[k] * logs[k, i]
                 top[i] = max(top[i], logs[k, i])
         for k in range(count):
-            for i in range(m):  # exp(x) = 2^e exp(r), x = e ln 2 + r
-                x = max(logs[k, i] - top[i], _LOWEST)
-                e = math.floor(x * _LOG2_E + 0.5)
-                r = (x - e * _LN2_HIGH) - e * _LN2_LOW
-                p = _TAYLOR[0]
-                p = p * r + _TAYLOR[1]
-                p = p * r + _TAYLOR[2]
-                p = p * r + _TAYLOR[3]
-                p = p * r + _TAYLOR[4]
-                p = p * r + _TAYLOR[5]
-                p = p * r + _TAYLOR[6]
-                p = p * r + _TAYLOR[7]
-                p = p * r + _TAYLOR[8]
-                p = p * r + _TAYLOR[9]
-                p = p * r + _TAYLOR[10]
-                p = p * r + _TAYLOR[11]
-                p = p * r + _TAYLOR[12]
-                logs[k, i] = p * r + _TAYLOR[13]
-                bits[i] = (np.int64(e) + 1023) << 52
+            _exponentials(logs[k], top, bits, m)
             for i in range(m):
                 logs[k, i] *= scale[i]
                 total[i] += logs[k, i]

@@ -38,6 +38,15 @@ def positive_number(value: Any, name: str) -> float:
     return number
 
 
+def nonnegative_number(value: Any, name: str) -> float:
+    """Return `value` as a finite float >= 0."""
+    number = real_number(value, name)
+    if number < 0.0:
+        msg = f"{name}: expected a number >= 0, got {number}"
+        raise ValueError(msg)
+    return number
+
+
 def integer(value: Any, name: str, *, minimum: int, maximum: int | None = None) -> int:
     """Return `value` as an int within [minimum, maximum]."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):

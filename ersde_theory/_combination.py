@@ -21,7 +21,7 @@ def combine(state: Any, factor: float, terms: Terms) -> None:
 
     NumPy, torch or any other library with in-place operators. With numba installed (and not switched off
     by ``ERSDE_NUMBA=0``) large contiguous float64 NumPy arrays take one compiled pass, without the
-    interpreter's lock; the result is the same to round-off.
+    interpreter's lock; the result is the same bit for bit.
     """
     compiled = _compiled() if _suits(state, terms) else None
     if compiled is not None:

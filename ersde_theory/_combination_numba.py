@@ -1,4 +1,7 @@
-"""The compiled pass of :mod:`ersde_theory._combination`: optional, float64."""
+"""The compiled pass of :mod:`ersde_theory._combination`: optional, float64.
+
+It rounds as NumPy does (no fused operations), so that a result does not depend on which pass made it.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import numpy as np
 _STRIP = 1024
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+@numba.njit(nogil=True, cache=True, error_model="numpy")
 def combine(state: np.ndarray, factor: float, weights: np.ndarray, arrays: tuple[np.ndarray, ...]) -> None:
     """Set state to factor * state + sum of weights[j] * arrays[j]; all flat, of one length."""
     for first in range(0, state.size, _STRIP):

@@ -44,3 +44,18 @@ def checked_levels(lam: Any) -> np.ndarray:
         msg = f"noise level: expected numbers >= 0, got {float(array.min())}"
         raise ValueError(msg)
     return array
+
+
+def checked_step(lam_start: Any, lam_end: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return the levels of steps as arrays of one shape, none going up."""
+    start, end = checked_levels(lam_start), checked_levels(lam_end)
+    try:
+        high, low = np.broadcast_arrays(start, end)
+    except ValueError:
+        msg = f"noise level: expected shapes that broadcast, got {start.shape} and {end.shape}"
+        raise ValueError(msg) from None
+    if (high < low).any():
+        j = int(np.argmax((high < low).ravel()))
+        msg = f"noise level: expected steps down, got one from {high.ravel()[j]:g} to {low.ravel()[j]:g}"
+        raise ValueError(msg)
+    return high, low

@@ -10,7 +10,7 @@ import numpy as np
 
 from ersde_theory import _checks
 from ersde_theory import _noise_scale_formulas as formulas
-from ersde_theory._levels import checked_levels, log_ratio
+from ersde_theory._levels import checked_levels, checked_step, log_ratio
 
 
 class NotAdmissible(ValueError):
@@ -71,7 +71,7 @@ class NoiseScaleFunctions:
         >>> bool(NoiseScale.reverse_sde().log_excess_difference(1.0 + 2.0**-52, 1.0) > 0)
         True
         """
-        high, low = np.broadcast_arrays(checked_levels(lam_high), checked_levels(lam_low))
+        high, low = checked_step(lam_high, lam_low)
         inner = (low > 0.0) & np.isfinite(high)
         safe_high, safe_low = np.where(inner, high, 1.0), np.where(inner, low, 1.0)
         difference = self._difference(safe_low, log_ratio(safe_high, safe_low))
@@ -100,7 +100,11 @@ class NoiseScaleFunctions:
         >>> float(NoiseScale.reverse_sde().tau_squared(0.3))
         1.0
         """
-        return np.asarray(self._tau_squared(checked_levels(lam)))
+        levels = checked_levels(lam)
+        if not (np.isfinite(levels) & (levels > 0.0)).all():
+            msg = "noise level: expected finite levels > 0 for tau^2, got 0 or inf"
+            raise ValueError(msg)
+        return np.asarray(self._tau_squared(levels))
 
     def fei(self, lam_start: Any, lam_end: Any) -> np.ndarray:
         r"""Return the first-order Euler integral coefficient :math:`1 - \varphi(\lambda_t)/\varphi(\lambda_s)`.
@@ -121,7 +125,7 @@ class NoiseScaleFunctions:
         >>> float(NoiseScale.ode().fei(2.0, 0.5))
         0.75
         """
-        high, low = np.broadcast_arrays(checked_levels(lam_start), checked_levels(lam_end))
+        high, low = checked_step(lam_start, lam_end)
         whole = (low == 0.0) | np.isinf(high)
         safe_high, safe_low = np.where(whole, 1.0, high), np.where(whole, 1.0, low)
         drop = log_ratio(safe_high, safe_low) + self.log_excess_difference(safe_high, safe_low)
@@ -150,7 +154,7 @@ class NoiseScaleFunctions:
         >>> float(NoiseScale.reverse_sde().noise_variance(2.0, 1.0))
         0.75
         """
-        high, low = np.broadcast_arrays(checked_levels(lam_start), checked_levels(lam_end))
+        high, low = checked_step(lam_start, lam_end)
         positive = low > 0.0
         difference = self.log_excess_difference(np.where(positive, high, 1.0), np.where(positive, low, 1.0))
         if (difference < 0.0).any():

@@ -85,6 +85,7 @@ class BrownianPath:
         >>> [round(float(w) ** 2, 12) for w in path.weights(Draw(4.0, 1.0))[1]]
         [0.5, 0.5]
         """
+        _checks.instance(draw, "draw", Draw)
         if draw.kind != "increment":
             msg = f"draw: expected an increment of the path, got kind {draw.kind!r}"
             raise ValueError(msg)

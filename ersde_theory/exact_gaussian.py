@@ -47,6 +47,8 @@ def output_moments(
         If `tab` is not made of tableaus or an array is not real.
     ValueError
         If a variance is negative, or shapes do not broadcast.
+    OverflowError
+        If the sampler's moments leave the range of float64.
 
     Examples
     --------
@@ -78,6 +80,9 @@ def output_moments(
             raise ValueError(msg)
         for mean_r, variance_r in row_moments(group, gain, m, start_m, start_v):
             out[0, members], out[1, members] = mean_r, variance_r
+    if not np.isfinite(out).all():
+        msg = "output_moments: expected moments within the range of float64, got an overflow on the way"
+        raise OverflowError(msg)
     result = out.reshape(2, len(tableaus), *shape)
     return (result[0, 0], result[1, 0]) if isinstance(tab, Tableau) else (result[0], result[1])
 

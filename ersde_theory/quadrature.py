@@ -63,6 +63,7 @@ def moments(noise_scale: NoiseScale, lam_start: Any, lam_end: Any, n_max: int) -
     ----------
     ``math.md`` section 3.
     """
+    _checks.instance(noise_scale, "noise_scale", NoiseScale)
     n_max = _checks.integer(n_max, "n_max", minimum=0)
     start, end = np.broadcast_arrays(
         _checks.nonnegative_array(lam_start, "lam_start"),

@@ -65,13 +65,14 @@ def sample(
         The sampler.
     denoise : callable
         ``denoise(y, noise_level)`` with y = x/alpha of shape (rows, ...) and a float level, to
-        :math:`E[x_0 \mid y]` of the same shape and dtype. At level inf (alpha = 0) y is the state in units of the
+        :math:`E[x_0 \mid y]` of the same shape and dtype. It may change or return its y, and use its
+        output's memory again. At level inf (alpha = 0) y is the state in units of the
         noise, x/sigma. Must treat rows independently; called from several threads if `threads` > 1.
     start : array of shape (n, ...)
         float32 or float64, NumPy or torch (any device): row 0 in the tableau's coordinates. Not changed.
     noise : array of shape (tab.n_draws, n, ...), int, BrownianPath or None
-        Standard normals; or a seed; or a path that holds the steps of the tableau. May be None if no draw has
-        a weight.
+        Standard normals; or a seed; or a path that holds the steps of the tableau, in the clock of the same
+        phi (a tableau does not know its phi, so this is not checked). May be None if no draw has a weight.
     return_trajectory : bool
         Return all states.
     batch_rows : int, optional
@@ -149,6 +150,8 @@ class _Plan:
         self.sigma = tab.sigma.tolist()
         last_use = {k: r for r, row in enumerate(self.data) for k, _ in row}
         self.last_use = [last_use.get(k, 0) for k in range(tab.n_evaluations)]
+        calls = [r for r, k in enumerate(self.evaluation) if k >= 0 and self.last_use[k] > r]
+        self.next_call = [min((c for c in calls if c > r), default=tab.n_rows) for r in range(tab.n_rows)]
 
 
 def _used(columns: np.ndarray, values: np.ndarray) -> list[list[tuple[int, float]]]:
@@ -177,8 +180,11 @@ def _run_rows(
         k = plan.evaluation[r]
         if k >= 0 and plan.last_use[k] > r:
             unit = plan.alpha[r] if plan.alpha[r] > 0.0 else plan.sigma[r]
-            value = denoise(state if unit == 1.0 else state / unit, plan.level[r])
-            data[k] = _checked_data(value, state, plan.level[r], r, first_row, xp)
+            # a copy, for the denoiser may return or change what it is given
+            y = xp.asarray(state, copy=True) if unit == 1.0 else state / unit
+            value = _checked_data(denoise(y, plan.level[r]), state, plan.level[r], r, first_row, xp)
+            # kept beyond the next call, it must not be a buffer that the denoiser uses again
+            data[k] = xp.asarray(value, copy=True) if plan.last_use[k] > plan.next_call[r] else value
 
 
 def _checked_data(value: Any, state: Any, level: float, row: int, first_row: int, xp: Any) -> Any:

@@ -22,7 +22,6 @@ from ersde_theory._tableau_parts import Difference as Difference
 from ersde_theory._tableau_parts import Draw as Draw
 from ersde_theory.forward_process import ForwardProcess
 
-DENSE_LIMIT = 512
 _ROUNDOFF = 1e-13
 
 
@@ -239,6 +238,7 @@ class Tableau:
         """
         _checks.instance(process, "process", ForwardProcess)
         level = self.noise_level
+        process.time(level)  # raises if a level is out of reach
         alpha = process.alpha_at_level(level)
         sigma = process.sigma_at_level(level)
         scale = np.where(self.alpha == 0.0, 1.0, alpha / np.where(self.alpha == 0.0, 1.0, self.alpha))
@@ -250,6 +250,28 @@ class Tableau:
             data=self.data * scale[:, None],
             noise=self.noise * scale[:, None],
         )
+
+    def canonical(self) -> Tableau:
+        """Return the canonical incremental form, in which equal samplers have equal coefficients.
+
+        The previous row's coefficient is fixed by the start state. Only where an earlier row has forgotten the
+        start (from level infinity with a phi that grows without bound, say) is it free; there it eliminates
+        the previous row's newest draw. Grids above 512 steps are left as they are.
+
+        Returns
+        -------
+        Tableau
+
+        Examples
+        --------
+        >>> from ersde_theory import NoiseScale, TimeGrid, schemes
+        >>> tab = schemes.er_sde(TimeGrid([4.0, 2.0, 1.0]), NoiseScale.ode(), order=2)
+        >>> tab.canonical() is tab
+        True
+        """
+        from ersde_theory._tableau_structure import canonical_form
+
+        return canonical_form(self)
 
     # ------------------------------------------------------------------ judgement
 
@@ -283,12 +305,12 @@ class Tableau:
         """
         from ersde_theory._tableau_structure import find_defects
 
-        return find_defects(self, tolerance)
+        return find_defects(self, _checks.nonnegative_number(tolerance, "tolerance"))
 
     def first_difference(self, other: Tableau, *, rtol: float = 0.0, atol: float = 0.0) -> Difference | None:
         """Return the first coefficient in which `other` differs from this tableau, or None.
 
-        Names are not compared; zero coefficients and the order of columns do not matter.
+        Canonical forms are compared; names, zero coefficients and the order of columns do not matter.
 
         Parameters
         ----------
@@ -317,7 +339,8 @@ class Tableau:
         from ersde_theory._tableau_structure import find_first_difference
 
         _checks.instance(other, "other", Tableau)
-        return find_first_difference(self, other, rtol, atol)
+        tolerances = (_checks.nonnegative_number(rtol, "rtol"), _checks.nonnegative_number(atol, "atol"))
+        return find_first_difference(self, other, *tolerances)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Tableau) and self.first_difference(other) is None

@@ -66,6 +66,9 @@ def coupled_errors(output: np.ndarray, reference: np.ndarray, seed: int = 0) -> 
     if a.shape != b.shape or a.ndim < 2 or a.shape[0] < 2:
         msg = f"output: expected shape {b.shape} like the reference, n >= 2, got {a.shape}"
         raise ValueError(msg)
+    if not (np.isfinite(a).all() and np.isfinite(b).all()):
+        msg = "output: expected finite states like the reference's, got an infinite one"
+        raise ValueError(msg)
     difference = (a - b).reshape(a.shape[0], -1)
     paths = np.sqrt((difference**2).mean(axis=1))
     generator = np.random.default_rng(seed)

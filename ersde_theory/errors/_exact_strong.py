@@ -73,16 +73,24 @@ def exact_strong_error(tab: Tableau, variance: float, transition: StepTransition
     ``math.md`` section 6.
     """
     n = tab.n_rows - 1
-    v = float(_checks.nonnegative_array(variance, "variance"))
+    v = _checks.nonnegative_number(variance, "variance")
     if not np.array_equal(tab.node, np.arange(n + 1)) or tab.n_draws != n or tab.noise.shape[1] != 1:
         msg = "tab: expected one row and one draw per grid step, got another structure"
         raise ValueError(msg)
+    if not (
+        np.array_equal(tab.evaluation[:-1], np.arange(n)) and np.array_equal(tab.noise_columns[1:, 0], np.arange(n))
+    ):
+        message = "tab: expected row i to feed evaluation i and step i to use draw i, got another structure"
+        raise ValueError(message)
     if (tab.alpha != 1.0).any():
         msg = "tab: expected a tableau in y (alpha = 1), got another alpha"
         raise ValueError(msg)
     for name in ("factor", "seen", "unseen"):
         if getattr(transition, name).shape != (n,):
             msg = f"transition.{name}: expected shape ({n},), got {getattr(transition, name).shape}"
+            raise ValueError(msg)
+        if not np.isfinite(getattr(transition, name)).all():
+            msg = f"transition.{name}: expected finite numbers, got nan or inf"
             raise ValueError(msg)
     gain = v / (v + tab.sigma**2) if v > 0.0 else np.zeros(n + 1)
     solution, error = np.zeros(2 * n + 1), np.zeros(2 * n + 1)

@@ -75,6 +75,8 @@ def one_step_error(noise_scale: NoiseScale, lam_start: Any, lam_end: Any, varian
     ------
     ValueError
         If levels or variance are out of range.
+    NotAdmissible
+        If phi is not admissible on a step.
 
     Examples
     --------
@@ -92,6 +94,8 @@ def one_step_error(noise_scale: NoiseScale, lam_start: Any, lam_end: Any, varian
         message = f"lam_end: expected levels > 0 below lam_start, one each, got {t.tolist()} below {s.tolist()}"
         raise ValueError(message)
     variance = _checks.positive_number(variance, "variance")
+    for pair in zip(s.tolist(), t.tolist(), strict=True):
+        noise_scale.check_admissible(pair)
     total_s = variance + s**2
     fei = np.asarray(noise_scale.fei(s, t))
 

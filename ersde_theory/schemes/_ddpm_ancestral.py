@@ -59,11 +59,12 @@ def ddpm_ancestral(grid: TimeGrid, *, variance: str = "posterior", process: Forw
     start, end = grid.levels[:-1], grid.levels[1:]
     shrink = shrink_of_steps(grid)
     noise = end * np.sqrt(shrink)
+    if process is not None:
+        _checks.instance(process, "process", ForwardProcess)
     if choice == "forward":
         if process is None:
             msg = "process: expected a ForwardProcess for variance='forward', got None"
             raise TypeError(msg)
-        _checks.instance(process, "process", ForwardProcess)
         if np.isinf(start[0]):
             msg = "grid: expected a finite first level for variance='forward', got inf"
             raise ValueError(msg)

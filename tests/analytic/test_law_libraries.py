@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analytic import digits_law, digits_mixture
+from analytic import GaussianMixture, digits_law, digits_mixture
 from tests.analytic._laws import LAWS
 
 METHODS = ("denoise", "score", "log_density", "denoise_jacobian")
@@ -97,3 +97,17 @@ def test_blocks_do_not_change_results(monkeypatch, xp):
         got = xp.to_numpy(getattr(law, method)(y, levels))
         rtol = AMPLIFICATION * xp.eps
         np.testing.assert_allclose(got, expected, rtol=rtol, atol=rtol * np.abs(expected).max())
+
+
+def test_law_used_in_inference_mode_serves_gradients_afterwards():
+    """Assert that what a law keeps from a call in inference mode can be used with gradients later."""
+    torch = pytest.importorskip("torch")
+    law = GaussianMixture([0.4, 0.6], [[1.0, 0.0], [-1.0, 0.5]], [0.3, 0.2])
+    y = torch.tensor([[0.3, -0.2], [1.0, 2.0]], dtype=torch.float64)
+    with torch.inference_mode():
+        before = law.denoise(y, 1.0)
+    y.requires_grad_(True)
+    after = law.denoise(y, 1.0)
+    after.sum().backward()
+    assert torch.equal(before.clone(), after.detach())
+    assert torch.isfinite(y.grad).all()
