@@ -8,10 +8,9 @@ from paper_figures.registry import Settings
 
 def record_of(claim_id: str, name: str, settings: Settings) -> Record:
     """Return the record of a name that a claim's examination makes; quick settings change nothing in it."""
-    del settings
     from ersde_theory.claims import judge, ledger
 
-    judgement = judge(next(claim for claim in ledger() if claim.id == claim_id))
+    judgement = judge(next(claim for claim in ledger() if claim.id == claim_id), seed=settings.seed)
     if judgement.finding is None:
         message = f"claim {claim_id}: expected a finding, got an error\n{judgement.error}"
         raise RuntimeError(message)

@@ -25,6 +25,7 @@ def figures(
         typer.Option("--quick", help="Fewer steps; leaves out figures made by claims unless named."),
     ] = False,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the files go.")] = Path("figures"),
+    seed: Annotated[int, typer.Option(min=0, max=2**64 - 1, help="Of everything random.")] = 0,
     list_only: Annotated[bool, typer.Option("--list", help="List the figures and stop.")] = False,
 ) -> None:
     r"""Make the figures: PDF, SVG, PNG, and the numbers as JSON.
@@ -39,6 +40,8 @@ def figures(
         Fewer steps.
     out : Path
         Folder.
+    seed : int
+        Of everything random.
     list_only : bool
         Only list them.
 
@@ -65,7 +68,7 @@ def figures(
         for name in chosen:
             typer.echo(f"{name:<{width}}{figure(name).title}")
         return
-    failed = _make(chosen, Settings(quick=quick), out)
+    failed = _make(chosen, Settings(quick=quick, seed=seed), out)
     if failed:
         raise typer.Exit(1)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# In the record but not drawn: on these axes they lie on ER-SDE-1 or next to the published scheme.
+# In the record but not drawn: DDIM and DDPM are ER-SDE-1, and one released scheme shows what the others do.
 _NOT_DRAWN = ("ER-SDE-1 released", "ER-SDE-2 released", "DDIM", "DDPM ancestral")
 _ROWS = (
     ("median_error", "median_standard_error", "median error\n(pixel, RMS)"),

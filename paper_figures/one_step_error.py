@@ -129,7 +129,7 @@ FIGURE = PaperFigure(
     description="Exact root-mean-square error of one first-order step started from the right law, the bound "
     "FEI times the largest change of the denoiser within the step, the error of the step's mean given its "
     "start, and error over bound, for Gaussian data of variance 0.25 on the Karras grid 80 to 0.002. The error "
-    "lies between half of its bound and the bound. The mean's error does not follow FEI: reverse_sde has "
+    "lies between about half of its bound and the bound. The mean's error does not follow FEI: reverse_sde has "
     "nearly the largest FEI and no such error at all.",
     claims=("one-step-bound", "fei-order"),
     compute=compute,

@@ -35,6 +35,8 @@ class Settings:
     ----------
     quick : bool
         Fewer steps: for tests and continuous integration, not for reading.
+    seed : int
+        Of everything random; most figures are exact and have nothing.
 
     Examples
     --------
@@ -43,6 +45,7 @@ class Settings:
     """
 
     quick: bool = False
+    seed: int = 0
 
 
 @dataclass(frozen=True)
