@@ -20,10 +20,8 @@ from analytic import (
 )
 from ersde_theory import schemes
 from ersde_theory.brownian_path import BrownianPath
-from ersde_theory.claims._broken import louder
 from ersde_theory.claims._claim import Advance, Claim, Context, Evidence, Finding, Twin, Verdict
 from ersde_theory.errors import CoupledErrors, coupled_errors
-from ersde_theory.exact_gaussian import wasserstein2
 from ersde_theory.noise_scale import NoiseScale
 from ersde_theory.random_numbers import standard_normal
 from ersde_theory.records import LabelledArray, Record
@@ -39,6 +37,7 @@ _SHOWN = 8
 _THREADS, _ROWS = 2, 32
 _BANDWIDTH = 0.1
 _SIGNIFICANT = 3.0
+JUDGED = "Adams-3"  # the scheme in which noise scales are compared, fixed beforehand
 
 # phi as a plain formula for the reference, which shares no code with NoiseScale
 _PHI: dict[str, Callable[[np.ndarray], np.ndarray]] = {
@@ -163,7 +162,7 @@ def _tableau(name: str, member: str, n_steps: int) -> Tableau | None:
     return SCHEMES[name](make_grid(n_steps), NoiseScale.from_name(member))
 
 
-def run_digits(seed: int, advance: Advance) -> tuple[Record, dict[str, float]]:
+def run_digits(seed: int, advance: Advance) -> tuple[Record, dict[tuple[str, int], np.ndarray]]:
     """Run every scheme at every number of steps against the reference on the coupled path.
 
     Parameters
@@ -177,8 +176,8 @@ def run_digits(seed: int, advance: Advance) -> tuple[Record, dict[str, float]]:
     -------
     record : Record
         Errors, shares of switched trajectories, samples, the reference's own error.
-    twins : dict of str to float
-        Median error of Adams-3, exp_power, 100 steps with its noise off by 1 %, over that without.
+    paths : dict of (str, int) to array of shape (paths,)
+        Error of each path of the judged scheme, by noise scale and number of steps.
     """
     setting = _setting(seed)
     shape = (len(SCHEMES), len(MEMBERS), len(STEPS))
@@ -187,7 +186,7 @@ def run_digits(seed: int, advance: Advance) -> tuple[Record, dict[str, float]]:
     }
     pictures = np.empty((len(MEMBERS), len(STEPS) + 1, _SHOWN, 8, 8))
     reference_error = np.empty(len(MEMBERS))
-    twins: dict[str, float] = {}
+    paths: dict[tuple[str, int], np.ndarray] = {}
     for m, member in enumerate(MEMBERS):
         reference = _reference(setting, member, REFERENCE_STEPS)
         reference_error[m] = _reference_error(setting, member, reference)
@@ -207,15 +206,11 @@ def run_digits(seed: int, advance: Advance) -> tuple[Record, dict[str, float]]:
                 errors = coupled_errors(output, reference)
                 moved = float((setting.nearest(output) != home).mean())
                 _enter(table, (s, m, k), errors, moved)
-                if name == "Adams-3":
+                if name == JUDGED:
+                    paths[member, n_steps] = errors.paths
                     pictures[m, 1 + k] = output[:_SHOWN].reshape(_SHOWN, 8, 8)
             advance((m + (s + 1) / len(SCHEMES)) / len(MEMBERS))
-        if member == "exp_power":
-            tab = SCHEMES["Adams-3"](make_grid(STEPS[-1]), NoiseScale.exp_power())
-            output = _outputs(setting, louder(tab), noise[STEPS[-1]])
-            loud = coupled_errors(output, reference).median
-            twins["noise"] = loud / table["median"][list(SCHEMES).index("Adams-3"), m, -1]
-    return _record(table, pictures, reference_error, seed), twins
+    return _record(table, pictures, reference_error, seed), paths
 
 
 def _known(done: list[tuple[Tableau, np.ndarray]], tab: Tableau) -> np.ndarray | None:
@@ -273,92 +268,71 @@ def _record(table: dict[str, np.ndarray], pictures: np.ndarray, reference_error:
         "grid": "Karras, 80 to 0.002, rho 7",
         "paths": PATHS,
         "reference_steps": REFERENCE_STEPS,
-        "samples_scheme": "Adams-3",
+        "samples_scheme": JUDGED,
         "seed": seed,
     }
     return Record("digits", settings, arrays, (CLAIM.id,))
 
 
-def spectrum_distance(member: str, n_steps: int) -> float:
-    """Return the exact W2 of Adams-3 on Gaussian data with the digits' covariance, relative to its size."""
-    pixels = handwritten_digits().pixels
-    variances = np.linalg.eigvalsh(np.cov(pixels.T)).clip(min=0.0) + _BANDWIDTH**2
-    tab = SCHEMES["Adams-3"](make_grid(n_steps), NoiseScale.from_name(member))
-    return float(np.sqrt((wasserstein2(tab, 0.0, variances) ** 2).sum() / variances.sum()))
+def _compare(of_sde: np.ndarray, of_ode: np.ndarray) -> tuple[float, float, int]:
+    """Return the share of paths on which the SDE solver errs more, its standard error, and who is ahead.
+
+    +1 where the ODE is ahead by 3 standard errors, -1 where the SDE is, 0 where neither is.
+    """
+    share = float((of_sde > of_ode).mean())
+    spread = max((share * (1.0 - share) / of_sde.size) ** 0.5, 1.0 / of_sde.size)
+    gap = share - 0.5
+    return share, spread, int(np.sign(gap)) if abs(gap) > _SIGNIFICANT * spread else 0
+
+
+def _verdict(ahead: list[int]) -> Verdict:
+    """Return what comparisons say of `the SDE is ahead`."""
+    if 0 in ahead:
+        return Verdict.UNDECIDED
+    if all(a > 0 for a in ahead):
+        return Verdict.REFUTED
+    return Verdict.CONFIRMED if all(a < 0 for a in ahead) else Verdict.QUALIFIED
 
 
 def _examine(context: Context) -> Finding:
-    record, twins = run_digits(context.seed, context.advance)
-    median, spread = record["median_error"], record["median_standard_error"]
+    record, paths = run_digits(context.seed, context.advance)
     evidence, ahead = [], []
-    for k in (2, 3):
-        best = np.nanargmin(median[:, :, k], axis=0)
-        value = [float(median[best[m], m, k]) for m in range(len(MEMBERS))]
-        error = [float(spread[best[m], m, k]) for m in range(len(MEMBERS))]
-        for m in (1, 2):
-            gap, gap_error = value[m] - value[0], float(np.hypot(error[m], error[0]))
-            wins = gap > _SIGNIFICANT * gap_error
-            ahead.append(wins)
-            evidence.append(
-                Evidence(
-                    f"{STEPS[k]} steps: best median path error, {MEMBERS[m]} ({record['scheme'][best[m]]}) minus "
-                    f"ode ({record['scheme'][best[0]]}, {value[0]:.2g})",
-                    gap,
-                    gap_error,
-                    "> 3 standard errors",
-                    wins,
-                )
-            )
-    for n_steps in (50, 100):
-        distances = {m: spectrum_distance(m, n_steps) for m in MEMBERS}
+    for n_steps in STEPS[2:]:
         for member in MEMBERS[1:]:
-            ratio = distances[member] / distances["ode"]
-            ahead.append(ratio > 1.0)
-            evidence.append(
-                Evidence(
-                    f"{n_steps} steps: exact W2 of Adams-3 on Gaussian data, digits' covariance, {member} over ode",
-                    ratio,
-                    1e-9,
-                    "> 1",
-                    ratio > 1.0,
-                )
-            )
+            share, spread, who = _compare(paths[member, n_steps], paths["ode", n_steps])
+            ahead.append(who)
+            label = f"{n_steps} steps: share of paths on which {JUDGED} with {member} errs more than with ode"
+            evidence.append(Evidence(label, share, spread, "over 0.5 by 3 standard errors", who > 0))
+    median = record["median_error"]
+    resolved = True
     for m, member in enumerate(MEMBERS):
-        least = float(np.nanmin(median[:, m, :]))
-        own = float(record["reference_error"][m])
+        ratio = float(record["reference_error"][m] / np.nanmin(median[:, m, :]))
+        resolved &= ratio < 0.2
         evidence.append(
-            Evidence(
-                f"error of the reference itself, {member}, over the least median",
-                own / least,
-                0.0,
-                "< 0.2",
-                own < 0.2 * least,
-            )
+            Evidence(f"reference's own error over the least median, {member}", ratio, 0.0, "< 0.2", ratio < 0.2)
         )
-    resolved = all(e.holds for e in evidence[-len(MEMBERS) :])
-    twin = Twin("Adams-3, noise off by 1 %: factor of the median error", twins["noise"], twins["noise"] > 1.1)
-    if not resolved:
-        verdict = Verdict.UNDECIDED
-    elif all(ahead):
-        verdict = Verdict.REFUTED
-    else:
-        verdict = Verdict.QUALIFIED if any(ahead) else Verdict.CONFIRMED
-    return Finding(verdict, tuple(evidence), (twin,), (record,))
+    verdict = _verdict(ahead) if resolved else Verdict.UNDECIDED
+    reversed_roles = _verdict([-a for a in ahead])
+    handicapped = _verdict([_compare(paths["exp_power", n], paths["ode", STEPS[0]])[2] for n in STEPS[2:]])
+    twins = (
+        Twin("errors of ODE and SDE exchanged", float(reversed_roles != verdict), reversed_roles != verdict),
+        Twin("the ODE held to 10 steps", float(handicapped != verdict), handicapped != verdict),
+    )
+    return Finding(verdict, tuple(evidence), twins, (record,))
 
 
 CLAIM = Claim(
     id="sde-quality",
-    statement="With many steps SDE solvers beat ODE solvers (here: real data, exact score).",
+    statement="With many steps SDE solvers beat ODE solvers (here: on the path, real data, exact score).",
     source="abstract v3",
-    formula=r"\mathrm{median}_{\omega}\;\left(\tfrac1d\,|Y_N(\omega) - X_{\lambda_N}(\omega)|^2\right)^{1/2}",
-    criterion="refuted iff at 50 and 100 steps the best ODE scheme has a lower median path error than the best "
-    "scheme of each stochastic φ by 3 standard errors, and a lower exact W2 on Gaussian data of the same "
-    "covariance; confirmed if the reverse holds in all, qualified if in some; undecided if the reference is not "
-    "5 times more accurate than the best scheme",
-    stated=Verdict.QUALIFIED,
-    explanation="With the exact score the ODE follows its path far better than any SDE solver follows its own, for "
-    "noise inside a step goes unseen. In law the picture is mixed: the reverse SDE is far behind, but exp_power, "
-    "which is almost an ODE at low noise, can be ahead of the ODE at 50 steps and is behind at 100. What an "
-    "imperfect network changes is not measured here.",
+    formula=r"\left(\tfrac1d\,|Y_N(\omega) - X_{\lambda_N}(\omega)|^2\right)^{1/2}",
+    criterion="each solver against the exact solution of its own equation on its own path, from the same starts, in "
+    "Adams-3; refuted iff at 50 and 100 steps the SDE solver (exp_power, reverse_sde) errs more than the ODE solver "
+    "on more than half of the paths by 3 standard errors; confirmed if less in all, qualified if mixed; undecided if "
+    "a comparison is not significant or the reference is not 5 times more accurate than the best scheme",
+    stated=Verdict.REFUTED,
+    explanation="With the exact score of the digits' law an ODE solver follows its path better than an SDE solver "
+    "follows its own, on nearly every path, for noise inside a step goes unseen. How close the outputs are in law is "
+    "another question (sde-quality-law), and what an imperfect network changes is not measured here.",
     examine=_examine,
 )
