@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ersde_theory.tableau import Tableau
 
 SCHEMA = "ersde-theory/tableau/1"
+_LARGEST_INTEGER = 2.0**53
 _ARRAYS = (
     "alpha",
     "sigma",
@@ -43,7 +44,7 @@ def load(text: str) -> Tableau:
     _checks.instance(text, "text", str)
     try:
         document = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, RecursionError) as error:
         msg = f"text: expected JSON, got something else ({error})"
         raise ValueError(msg) from None
     if not isinstance(document, dict):
@@ -59,21 +60,36 @@ def load(text: str) -> Tableau:
     rows = len(_list(document["alpha"], "alpha"))
     arrays = [_array(document[name], rows, name) for name in _ARRAYS]
     draws = tuple(Draw(_level(a), _level(b), kind) for a, b, kind in _triples(document, "draws"))
-    covariance = {(i, j): v for i, j, v in _triples(document, "draw_covariance")}
+    covariance = _covariance(document)
     parts = dict(zip(_ARRAYS, arrays, strict=True))
     return Tableau(name=document["name"], draws=draws, draw_covariance=covariance, **parts)
+
+
+def _covariance(document: dict[str, Any]) -> dict[tuple[int, int], float]:
+    """Return the stored covariances, each pair of draws once."""
+    found: dict[tuple[int, int], float] = {}
+    for i, j, value in _triples(document, "draw_covariance"):
+        if isinstance(i, list) or isinstance(j, list) or (i, j) in found:
+            msg = f"draw_covariance: expected each pair of indices once, got {_checks.describe([i, j])}"
+            raise ValueError(msg)
+        found[i, j] = value
+    return found
 
 
 def _array(values: Any, rows: int, name: str) -> np.ndarray:
     """Return a stored list as an array; a table without columns keeps its rows."""
     try:
-        array = np.array(_list(values, name), dtype=np.float64)
-    except (TypeError, ValueError):
+        given = np.array(_list(values, name))
+        if given.size and given.dtype.kind not in "if":
+            raise TypeError
+        array = given.astype(np.float64)
+    except (TypeError, ValueError, OverflowError):
         msg = f"{name}: expected numbers, got something else"
         raise ValueError(msg) from None
     if name in ("node", "evaluation", "data_columns", "noise_columns"):
-        if (array != np.round(array)).any():
-            msg = f"{name}: expected integers, got {array[array != np.round(array)][0]}"
+        wrong = (array != np.round(array)) | (np.abs(array) > _LARGEST_INTEGER)
+        if wrong.any():
+            msg = f"{name}: expected integers of moderate size, got {array[wrong][0]}"
             raise ValueError(msg)
         array = array.astype(np.int64)
     return array.reshape(rows, 0) if array.size == 0 else array

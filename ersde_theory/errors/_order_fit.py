@@ -45,6 +45,11 @@ class OrderFit:
         """The order between the two finest points."""
         return float(self.local_slopes[-1])
 
+    @property
+    def bend(self) -> float:
+        """How much the last two local slopes differ: about how far the last one is from its limit."""
+        return float(abs(self.local_slopes[-1] - self.local_slopes[-2]))
+
     def __str__(self) -> str:
         return f"{self.order:.3f} ± {self.half_width:.3f}"
 
