@@ -24,7 +24,7 @@ def _start(library: str):
 def test_denoiser_may_return_its_input(library):
     """Assert that the identity gives what a copying identity gives: the start plus the noise."""
     start = _start(library)
-    assert (_run(lambda y, level: y, start) == _run(lambda y, level: y + 0.0, start)).all()
+    assert (_run(lambda y, _: y, start) == _run(lambda y, _: y + 0.0, start)).all()
 
 
 @pytest.mark.parametrize("library", ["numpy", "torch"])
@@ -32,7 +32,7 @@ def test_denoiser_may_change_its_input(library):
     """Assert that clipping in place gives what clipping a copy gives."""
     start = _start(library)
 
-    def in_place(y, level):
+    def in_place(y, _):
         y[y > 1.0] = 1.0
         return y
 
