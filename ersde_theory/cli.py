@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from ersde_theory.claims import Claim, Judgement
+    from ersde_theory.derivations import Derivation, Verification
     from ersde_theory.records import Record
     from ersde_theory.report import VerifyRun
 
@@ -81,13 +82,18 @@ def verify(
         Path | None,
         typer.Option("--json", metavar="FILE", help="Also write the table as a Record, in JSON."),
     ] = None,
-    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Of everything random in the examinations.")] = 0,
+    seed: Annotated[
+        int, typer.Option(metavar="N", min=0, max=2**64 - 1, help="Of everything random in the examinations.")
+    ] = 0,
+    every: Annotated[
+        bool, typer.Option("--all", help="Check every derivation, not only those that the claims rest on.")
+    ] = False,
     list_only: Annotated[bool, typer.Option("--list", help="List the claims and stop.")] = False,
 ) -> None:
-    r"""Compute the verdict of every claim of the ledger and write the report.
+    r"""Compute the verdict of every claim of the ledger, check their derivations and write the report.
 
-    Exit status 0 if every verdict is the one the ledger states and every broken twin was noticed;
-    1 if not, 2 for a wrong argument, 130 if interrupted (what was finished is reported).
+    Exit status 0 if every verdict is the one the ledger states, every broken twin was noticed and no step of a
+    derivation fails; 1 if not, 2 for a wrong argument, 130 if interrupted (what was finished is reported).
 
     \f
 
@@ -101,6 +107,8 @@ def verify(
         Of the table.
     seed : int
         Of everything random.
+    every : bool
+        Check every derivation.
     list_only : bool
         Only list the claims.
 
@@ -118,7 +126,7 @@ def verify(
             typer.echo(f"{claim.id:<{width}}{claim.stated.value:<11}{claim.statement}")
         return
     _check_outputs(out, json_file)
-    run = _run(chosen, seed)
+    run = _run(chosen, seed, every=every)
     _print_table(run)
     _write(run, out, json_file)
     if run.interrupted:
@@ -144,6 +152,10 @@ def _check_outputs(out: Path, json_file: Path | None) -> None:
 
     if json_file is not None and json_file.exists() and not json_file.is_file():
         _fail(f"--json: expected a file, got {json_file}, which is none")
+    if json_file is not None and json_file.resolve() in {
+        (out / name).resolve() for name in ("index.html", "verify.json")
+    }:
+        _fail(f"--json: expected a file of its own, got {json_file}, which is part of the report")
     for option, folder in (("--out", out), ("--json", None if json_file is None else json_file.parent)):
         if folder is not None:
             try:
@@ -159,23 +171,62 @@ def _fail(message: str) -> None:
     raise typer.Exit(1)
 
 
-def _run(chosen: Sequence[Claim], seed: int) -> VerifyRun:
-    """Judge the claims and compute the figures about them; an interrupt keeps what is finished."""
+def _run(chosen: Sequence[Claim], seed: int, *, every: bool) -> VerifyRun:
+    """Judge the claims, check their derivations, compute the figures; an interrupt keeps what is finished."""
     from ersde_theory.report import VerifyRun
 
     begin = time.perf_counter()
     judgements: list[Judgement] = []
     records: list[Record] = []
     problems: list[str] = []
+    derivations = _derivations_of(chosen, every=every)
+    checked: list[Verification] = []
     with progress_bar(Console(stderr=True)) as progress:
         try:
             _judge(chosen, judgements, progress, seed)
+            _derive(derivations, checked, progress)
             _figures(judgements, records, problems, progress)
         except KeyboardInterrupt:
-            if len(judgements) == len(chosen):
+            if len(judgements) == len(chosen) and len(checked) == len(derivations):
                 problems.append("interrupted while the figures were computed: some are missing")
     seconds = time.perf_counter() - begin
-    return VerifyRun(tuple(judgements), len(chosen), tuple(records), tuple(problems), seed, seconds=seconds)
+    return VerifyRun(
+        tuple(judgements),
+        len(chosen),
+        tuple(records),
+        tuple(problems),
+        seed,
+        seconds=seconds,
+        derivations=tuple(checked),
+        derivations_planned=len(derivations),
+    )
+
+
+def _derivations_of(chosen: Sequence[Claim], *, every: bool) -> Sequence[Derivation]:
+    """Return the derivations that the claims rest on, or all, in the order of the book."""
+    names = {name for claim in chosen for name in claim.derivations}
+    if not names and not every:
+        return ()
+    from ersde_theory import derivations
+
+    return derivations.all() if every else [item for item in derivations.all() if item.name in names]
+
+
+def _derive(chosen: Sequence[Derivation], checked: list[Verification], progress: Progress) -> None:
+    """Append the outcome of each derivation; a check that raises is a failure of every step."""
+    if not chosen:
+        return
+    from ersde_theory.derivations import Outcome, Status, Verification
+
+    task = progress.add_task("", total=float(sum(len(item.steps) for item in chosen)))
+    for item in chosen:
+        progress.update(task, description=f"derivation {item.name}")
+        try:
+            checked.append(item.check(lambda: progress.advance(task)))
+        except Exception as error:
+            raised = Outcome(Status.FAILS, f"the check raised {type(error).__name__}: {error}")
+            checked.append(Verification(item, (raised,) * len(item.steps)))
+    progress.update(task, description="derivations")
 
 
 def _judge(chosen: Sequence[Claim], judgements: list[Judgement], progress: Progress, seed: int) -> None:
@@ -240,7 +291,25 @@ def _print_table(run: VerifyRun) -> None:
             typer.echo(f"\n{judgement.claim.id} raised:\n{judgement.error.rstrip()}", err=True)
     for problem in run.problems:
         typer.echo(f"warning: {problem}", err=True)
+    _print_derivations(run)
     typer.echo(f"\n{run.n_agree} of {run.planned} claims came out as the ledger states ({run.seconds:.1f} s).")
+
+
+def _print_derivations(run: VerifyRun) -> None:
+    """Print the counts of the derivations' steps, and every step that is not proved."""
+    if not run.derivations:
+        return
+    from ersde_theory.derivations import Status
+    from ersde_theory.report import tally
+
+    typer.echo(f"\n{len(run.derivations)} of {run.derivations_planned} derivations checked, {tally(run.derivations)}.")
+    for item in run.derivations:
+        for number, (step, outcome) in enumerate(zip(item.derivation.steps, item.outcomes, strict=False), 1):
+            if outcome.status is not Status.PROVED:
+                said = (
+                    f"{item.derivation.name}, step {number}: {outcome.status.value}: {outcome.detail} ({step.reason})"
+                )
+                typer.echo(said, err=not outcome.holds)
 
 
 def _write(run: VerifyRun, out: Path, json_file: Path | None) -> None:
@@ -255,7 +324,8 @@ def _write(run: VerifyRun, out: Path, json_file: Path | None) -> None:
         _fail(f"the report could not be written to {error.filename or out} ({error.strerror or error})")
     if run.interrupted:
         done = len(run.judgements)
-        message = f"interrupted after {done} of {run.planned} claims; partial report: {page}"
+        derived = f" and {len(run.derivations)} of {run.derivations_planned} derivations" if run.derivations else ""
+        message = f"interrupted after {done} of {run.planned} claims{derived}; partial report: {page}"
         typer.echo(message, err=True)
     else:
         typer.echo(f"Report: {page}")

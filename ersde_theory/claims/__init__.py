@@ -11,6 +11,8 @@ import traceback
 from ersde_theory.claims import (
     _admissible,
     _digits,
+    _exact_ve,
+    _exact_vp,
     _fei_order,
     _limits,
     _marginals,
@@ -20,8 +22,10 @@ from ersde_theory.claims import (
     _order_strong,
     _order_weak,
     _quadrature,
+    _quality_in_law,
     _reductions,
     _released_vectors,
+    _taylor,
     _vp_ve_parity,
 )
 from ersde_theory.claims._claim import Advance as Advance
@@ -36,7 +40,10 @@ from ersde_theory.claims._claim import Verdict as Verdict
 _MODULES = (
     _marginals,
     _limits,
+    _exact_vp,
+    _exact_ve,
     _noise_variance,
+    _taylor,
     _admissible,
     _released_vectors,
     _reductions,
@@ -48,6 +55,7 @@ _MODULES = (
     _one_step_bound,
     _vp_ve_parity,
     _digits,
+    _quality_in_law,
 )
 
 

@@ -155,6 +155,8 @@ class Claim:
         What the verdict means, for a reader.
     examine : callable
         Called with a Context; returns a Finding.
+    derivations : tuple of str
+        Names of the derivations that it rests on; a run that judges the claim checks them.
 
     Examples
     --------
@@ -171,6 +173,7 @@ class Claim:
     stated: Verdict
     explanation: str
     examine: Callable[[Context], Finding]
+    derivations: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ersde_theory.claims._broken import louder, swapped_history
 from ersde_theory.claims._claim import Claim, Context, Evidence, Finding, Twin, Verdict
+from ersde_theory.claims._derived import of_variance, wrong_constants
 from ersde_theory.claims._ladders import (
     BUILDERS,
     ORDER_TOLERANCE,
@@ -37,10 +38,10 @@ def _examine(context: Context) -> Finding:
             fit = finest_fit(errors, WEAK_LADDER)
             evidence.append(
                 Evidence(
-                    f"{name}, {member}: order of the variance (last slope {fit.last_slope:.3f})",
-                    fit.order,
-                    fit.half_width,
-                    f"claimed {name[-1]}; {expected} ± {ORDER_TOLERANCE} expected of the last slope",
+                    f"{name}, {member}: order of the variance",
+                    fit.last_slope,
+                    fit.bend,
+                    f"claimed {name[-1]}; {expected} ± {ORDER_TOLERANCE} expected",
                     abs(fit.last_slope - expected) <= ORDER_TOLERANCE,
                 )
             )
@@ -52,7 +53,19 @@ def _examine(context: Context) -> Finding:
         ),
         "released-2 (Riemann sum, clip)": _last_slope(BUILDERS["released-2"], "reverse_sde"),
     }
-    twins = tuple(Twin(name, slope, abs(slope - 2.0) > ORDER_TOLERANCE) for name, slope in broken.items())
+    constants = [
+        of_variance(name, member, WEAK_LADDER[-1], ladders[f"{name}, {member}"][-1])
+        for name in ("published-1", "published-2", "published-3")
+        for member in ("exp_power", "reverse_sde")
+    ]
+    constants.append(
+        of_variance("adams-4", "reverse_sde", WEAK_LADDER[-1], ladders["adams-4, reverse_sde"][-1], "graded")
+    )
+    evidence += constants
+    twins = (
+        *(Twin(name, slope, abs(slope - 2.0) > ORDER_TOLERANCE) for name, slope in broken.items()),
+        wrong_constants(constants),
+    )
     verdict = Verdict.QUALIFIED if all(e.holds for e in evidence) else Verdict.UNDECIDED
     evidence.sort(key=lambda e: not e.what.startswith("published-3, exp_power"))
     record = ladder_record("order-weak", CLAIM.id, ladders, WEAK_LADDER, "variance")
@@ -65,10 +78,19 @@ CLAIM = Claim(
     source="abstract v1, release README",
     formula=r"\left|\mathbb{E}f(Y_N) - \mathbb{E}f(X(\lambda_N))\right| = O(N^{-k})",
     criterion="qualified iff on Gaussian data (exact) k = 1 shows order 1, k = 2 order 2, and k = 3 as well as "
-    "Adams-3 and -4 order 2, for six φ with noise; undecided otherwise",
+    "Adams-3 and -4 order 2, for six φ with noise, between 1280 and 2560 steps (at 1280 Adams-3 with exp_reciprocal, "
+    "which has hardly any noise, still reads 2.13), and the errors at 2560 steps are those of the derived constants "
+    "within 2 %; undecided otherwise",
     stated=Verdict.QUALIFIED,
-    explanation="It holds for k = 1 and 2 and stops there: with noise no multistep scheme of this kind has weak "
-    "order above 2. (The mean alone still converges with the ODE order; the variance does not.) Gaussian data "
-    "show the order from above: on other laws it can only be lower.",
+    explanation="On Gaussian data it holds for k = 1 and 2 and stops there: with noise no multistep scheme of this "
+    "kind has weak order above 2. (The mean alone still converges with the ODE order; the variance does not.) "
+    "Gaussian data can only show more than the general order, so this refutes order 3; that 2 is reached is "
+    "measured for them alone, and derived for every law under the conditions of the derivation weak-order-two.",
     examine=_examine,
+    derivations=(
+        "weak-order-two",
+        "gaussian-error-identity",
+        "gaussian-variance-densities",
+        "no-weak-order-above-two",
+    ),
 )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import sympy
 
 from ersde_theory.derivations import _symbols as sym
-from ersde_theory.derivations._expansions import JET, PAST, coefficient, kernel, lagrange, published, smooth
+from ersde_theory.derivations._expansions import JET, PAST, coefficient, kernel, lagrange, published, smooth, weighted
 from ersde_theory.derivations._proof import Derivation, Step
 
 Rule = Callable[[Sequence[sympy.Expr], Sequence[sympy.Expr], sympy.Expr], sympy.Expr]
@@ -46,7 +46,7 @@ _ADAMS = Derivation(
     steps=(
         Step(coefficient(residual(lagrange, 1, 2), _h, 2), sym.m_0 * JET[1] / 2, r"One evaluation: $\beta_1 = 1/2$"),
         Step(
-            lagrange([smooth(node, 1) for node in PAST[:2]], PAST[:2], _x),
+            weighted(lagrange, [smooth(node, 1) for node in PAST[:2]], PAST[:2], _x),
             smooth(_x, 1),
             "Two evaluations reproduce a linear $D$: no term of order $h^2$",
         ),
@@ -98,7 +98,7 @@ _PUBLISHED = Derivation(
     assumptions=(_SMOOTH, _KERNEL, _STEPS),
     steps=(
         Step(
-            sympy.expand((smooth(sympy.Integer(0), 3) - smooth(PAST[1], 3)) / (_o1 * _h)),
+            sympy.Mul(JET[0] - smooth(PAST[1], 3), 1 / (_o1 * _h), evaluate=False),
             JET[1] - _o1 * _h * JET[2] / 2 + _o1**2 * _h**2 * JET[3] / 6,
             r"Taylor: $d_i = f' - \frac{\omega_1h}{2}f'' + O(h^2)$ (in $x$), the derivative half a step back",
         ),
@@ -119,7 +119,7 @@ _PUBLISHED = Derivation(
             r"Solver 3: the term of order $h^3$ stays, $\frac14m_0f''$ on equal steps",
         ),
         Step(
-            published([smooth(node, 1) for node in PAST], PAST, _x),
+            weighted(published, [smooth(node, 1) for node in PAST], PAST, _x),
             smooth(_x, 1),
             r"Solver 3 reproduces a linear $D$: nothing of order $h^2$ is left",
         ),
@@ -174,7 +174,7 @@ _RELEASED = Derivation(
             r"moment is of order $h^3$",
         ),
         Step(
-            (-(_h**2) / _count) / _EXACT_G2,
+            coefficient(_h**2 + 2 * _riemann(1), _h, 2) * _h**2 / _EXACT_G2,
             -3 / (_count * sym.m_0 * _h),
             r"Relative error of $G_2$: grows as the step falls",
         ),

@@ -56,7 +56,11 @@ _IDENTITY = Derivation(
             "its present); it changes smoothly",
             ((_D(sym.Psi(LAM), LAM), -sym.nu(LAM) * sym.Psi(LAM)),),
         ),
-        Step(GAIN * P * _Psi, V * _Psi, r"$C = cP\,\Phi = v\,\Phi$: the gain cancels the variance"),
+        Step(
+            _D(V * sym.y / P, sym.y) * P * _Psi,
+            V * _Psi,
+            r"$C = cP\,\Phi = v\,\Phi$ with the gain $c = \partial_yD$, $D = vy/P$: it cancels the variance",
+        ),
         Step(
             _D(V * _Psi, _u),
             -V * _nu * _Psi,
@@ -97,7 +101,12 @@ _DENSITIES = Derivation(
     r"with $\rho_k = 0$ for Adams-3 and higher, the last term from a first step of order 1.",
     assumptions=_ASSUMPTIONS,
     steps=(
-        Step(variance_density("published-1"), -(KAPPA**2) * V / P, r"Solver 1: $\rho_1 = 2m_0\cdot\frac12C'$"),
+        Step(
+            2 * KAPPA / LAM * _D(V * sym.Psi(LAM), LAM) / (2 * sym.Psi(LAM)),
+            variance_density("published-1"),
+            r"Solver 1: $\rho_1 = 2m_0\cdot\frac12C'$, over $\Phi$, with $C' = -v\nu\Phi$",
+            ((_D(sym.Psi(LAM), LAM), -NU * sym.Psi(LAM)),),
+        ),
         Step(
             variance_density("published-2"),
             -_F(5, 6) * KAPPA * V / (LAM * P**2) * (KAPPA * (KAPPA + 1) * LAM**2 - KAPPA * V - LAM * P * _dkappa),
@@ -109,8 +118,11 @@ _DENSITIES = Derivation(
             r"Solver 3: $-2m_0\cdot\frac14C''$, three fifths of it",
         ),
         Step(
+            (KAPPA / LAM) ** 2
+            * _D(V * sym.y / P, sym.y) ** 2
+            * (2 * LAM * (KAPPA - 1))
+            * sympy.Integral((_F(1, 2) - _u) ** 2, (_u, 0, 1)),
             noise_density(),
-            (KAPPA / LAM) ** 2 * GAIN**2 * 2 * LAM * (KAPPA - 1) / 12,
             r"Noise, every $k \ge 2$: $m_0^2(L^1D)^2/12$, with $L^1D = c\sqrt{2\lambda\tau^2}$",
         ),
         Step(

@@ -167,7 +167,10 @@ _BARRIER = Derivation(
     ),
     steps=(
         Step(
-            noise_density().subs(KAPPA, 1 + sym.excess),
+            ((1 + sym.excess) / LAM) ** 2
+            * (2 * LAM * sym.excess)
+            * (V / P) ** 2
+            * sympy.Integral((_F(1, 2) - _u) ** 2, (_u, 0, 1)),
             sym.excess * V**2 * (1 + sym.excess) ** 2 / (6 * LAM * P**2),
             r"The density is non-negative for every $\tau^2 \ge 0$ and 0 only without noise: nothing can cancel it, "
             r"since "
@@ -175,7 +178,7 @@ _BARRIER = Derivation(
             sign=">= 0",
         ),
         Step(
-            noise_density().subs(KAPPA, 2).subs(V, 1) * (2 / (1 + LAM**2)) ** 2,
+            sympy.Subs(noise_density().subs(KAPPA, 2) * ((V + 1) / P) ** 2, V, 1),
             sympy.Rational(8, 3) / (LAM * (1 + LAM**2) ** 4),
             r"Example: $v = 1$, $\varphi = x^2$, uniform levels from 2 to 1 (so $\eta = 1$, $\Phi = 2/(1+\lambda^2)$)",
         ),

@@ -128,9 +128,10 @@ _DPM = Derivation(
             r"(y-D)/\lambda_s$",
         ),
         Step(
-            _t / _s * sympy.exp(-_ell) * _y + (1 - sympy.exp(-2 * _ell)) * _D,
+            _t / _s * sympy.exp(-sym.ell) * _y + (1 - sympy.exp(-2 * sym.ell)) * _D,
             _MEMBER_SDE,
             r"SDE-DPM-Solver++(1): $\frac{\sigma_t}{\sigma_s}e^{-\ell}x_s + \alpha_t(1-e^{-2\ell})D$",
+            ((sym.ell, _ell),),
         ),
         Step(
             _t**2 * (1 - sympy.exp(-2 * _ell)),

@@ -6,13 +6,14 @@ evaluations of the past lie at x = 0, -omega_1 h, -(omega_1 + omega_2) h.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import sympy
 
 from ersde_theory.derivations import _symbols as sym
 
 JET = (sym.f_0, sym.f_1, sym.f_2, sym.f_3, sym.f_4)
+Rule = Callable[[Sequence[sympy.Expr], Sequence[sympy.Expr], sympy.Expr], sympy.Expr]
 PAST = (sympy.Integer(0), -sym.omega_1 * sym.step, -(sym.omega_1 + sym.omega_2) * sym.step)
 
 
@@ -50,6 +51,13 @@ def lagrange(values: Sequence[sympy.Expr], nodes: Sequence[sympy.Expr], at: symp
     for node, difference in zip(nodes, differences(values, nodes), strict=True):
         total, basis = total + difference * basis, basis * (at - node)
     return total
+
+
+def weighted(rule: Rule, values: Sequence[sympy.Expr], nodes: Sequence[sympy.Expr], at: sympy.Expr) -> sympy.Expr:
+    """Return an interpolation formula as its weights times the values, not multiplied out."""
+    units = [[sympy.Integer(i == j) for j in range(len(nodes))] for i in range(len(nodes))]
+    weights = (sympy.factor(rule(unit, nodes, at)) for unit in units)
+    return sum((weight * value for weight, value in zip(weights, values, strict=True)), sympy.Integer(0))
 
 
 def published(values: Sequence[sympy.Expr], nodes: Sequence[sympy.Expr], at: sympy.Expr) -> sympy.Expr:

@@ -125,6 +125,15 @@ class Derivation:
                 advance()
         return Verification(self, tuple(outcomes))
 
+    def shorthand_latex(self) -> tuple[str, ...]:
+        """Return the definitions of the names that the page uses, in LaTeX.
+
+        Returns
+        -------
+        tuple of str
+        """
+        return tuple(f"{sympy.latex(name)} := {sympy.latex(meant)}" for meant, name in self.shorthand)
+
     def latex(self) -> str:
         """Return the page as LaTeX: statement, assumptions, numbered steps with reasons, result.
 
@@ -135,8 +144,7 @@ class Derivation:
         lines = [rf"\section*{{{self.title}}}", self.statement, ""]
         if self.assumptions:
             lines += [r"\begin{itemize}", *(rf"\item {line}" for line in self.assumptions), r"\end{itemize}"]
-        for meant, name in self.shorthand:
-            lines.append(f"\\[ {sympy.latex(name)} := {sympy.latex(meant)} \\]")
+        lines += [f"\\[ {line} \\]" for line in self.shorthand_latex()]
         if self.steps:
             lines += [r"\begin{enumerate}"]
             lines += [f"\\item {step.reason}\n\\[ {step.latex(self.shorthand)} \\]" for step in self.steps]

@@ -20,7 +20,7 @@ import sympy
 from ersde_theory.derivations import Derivation, Status, Step, _numeric
 from ersde_theory.derivations import _symbols as sym
 from ersde_theory.derivations import all as all_derivations
-from ersde_theory.records import LabelledArray, Record
+from ersde_theory.records import LabelledArray, Record, write_atomically
 
 KINDS = ("sign", "factor", "dropped", "swapped")
 _FACTOR = sympy.Rational(1001, 1000)
@@ -280,7 +280,7 @@ def main(arguments: list[str] | None = None) -> int:
     lines.append(f"{total - len(missed)} of {total} mutants caught in {seconds:.0f} s")
     sys.stdout.write("\n".join(lines) + "\n")
     if options.json is not None:
-        record(tallies, seconds).save(options.json)
+        write_atomically(options.json, record(tallies, seconds).to_json() + "\n")
     return 1 if missed else 0
 
 

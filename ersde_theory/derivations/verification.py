@@ -10,7 +10,7 @@ import numpy as np
 
 from ersde_theory.derivations import Derivation, Status, Verification, by_name
 from ersde_theory.derivations import all as all_derivations
-from ersde_theory.records import LabelledArray, Record
+from ersde_theory.records import LabelledArray, Record, write_atomically
 
 _COLUMNS = {Status.PROVED: "proved", Status.NUMERIC: "verified_numerically", Status.FAILS: "fails"}
 
@@ -176,5 +176,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
     verifications = check(chosen, cached=not options.no_cache)
     sys.stdout.write(table(verifications) + "\n")
     if options.json is not None:
-        record(verifications, time.perf_counter() - begin).save(options.json)
+        write_atomically(options.json, record(verifications, time.perf_counter() - begin).to_json() + "\n")
     return 0 if all(item.holds for item in verifications) else 1

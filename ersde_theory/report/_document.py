@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ersde_theory.records import LabelledArray, Record
-from ersde_theory.report import _wording
+from ersde_theory.report import _derivations, _wording
 
 if TYPE_CHECKING:
     from ersde_theory.claims import Judgement
@@ -19,7 +19,7 @@ SCHEMA = "ersde-theory/verify/1"
 
 
 def document(run: VerifyRun) -> str:
-    """Return a run as JSON text: schema, provenance, every judgement with evidence, twins and records.
+    """Return a run as JSON text: schema, provenance, every judgement with its evidence, every step's status.
 
     Parameters
     ----------
@@ -47,6 +47,7 @@ def document(run: VerifyRun) -> str:
         "interrupted": run.interrupted,
         "succeeded": run.succeeded,
         "problems": list(run.problems),
+        "derivations": _derivations.as_json(run.derivations, run.derivations_planned),
         "judgements": [_judgement(judgement) for judgement in run.judgements],
         "figures": [json.loads(record.to_json()) for record in run.figures],
     }
@@ -93,12 +94,19 @@ def summary(run: VerifyRun) -> Record:
     }
     return Record(
         "verify",
-        {"planned": run.planned, "succeeded": run.succeeded, "seed": run.seed},
+        {"planned": run.planned, "succeeded": run.succeeded, "seed": run.seed, **_steps(run)},
         arrays,
         tuple(j.claim.id for j in judged),
         run.provenance,
         run.seconds,
     )
+
+
+def _steps(run: VerifyRun) -> dict[str, int]:
+    """Return the counts of the steps of the checked derivations as settings."""
+    found = _derivations.counts(run.derivations)
+    of_status = {f"steps_{key}": found[key] for key in ("proved", "verified_numerically", "failing")}
+    return {"derivations": found["derivations"], **of_status}
 
 
 def _judgement(judgement: Judgement) -> dict[str, Any]:

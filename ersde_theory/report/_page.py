@@ -8,12 +8,14 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ersde_theory.records import Record
-from ersde_theory.report import _wording
+from ersde_theory.report import _derivations, _wording
+from ersde_theory.report._formulas import mathml
 
 if TYPE_CHECKING:
     from markupsafe import Markup
 
     from ersde_theory.claims import Judgement
+    from ersde_theory.derivations import Derivation
     from ersde_theory.report._run import VerifyRun
 
 
@@ -39,6 +41,7 @@ class Section(NamedTuple):
     pictures: tuple[Picture, ...]
     elsewhere: tuple[Picture, ...]
     tables: tuple[dict[str, Any], ...]
+    derivations: tuple[_derivations.Reference, ...]
 
 
 def page(run: VerifyRun) -> str:
@@ -67,6 +70,7 @@ def page(run: VerifyRun) -> str:
     problems = list(run.problems)
     sections = _sections(run, problems)
     counts = Counter(section.computed for section in sections)
+    known = frozenset(judgement.claim.id for judgement in run.judgements)
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
@@ -76,44 +80,23 @@ def page(run: VerifyRun) -> str:
         sections=sections,
         counts=[(word, shape, counts[word]) for word, shape in _wording.SHAPES.items() if counts[word]],
         problems=problems,
+        derivations=[_derivations.text_of(item, known) for item in run.derivations],
+        tally=_derivations.tally(run.derivations),
+        failing=[item for item in run.derivations if not item.holds],
         style=Markup(_resource("page.css")),
         provenance=dict(run.provenance),
     )
-
-
-def mathml(latex: str) -> Markup:
-    r"""Return a formula as MathML; one that cannot be read is shown as it is written.
-
-    Parameters
-    ----------
-    latex : str
-        Without delimiters.
-
-    Returns
-    -------
-    Markup
-        Safe to put into a page.
-
-    Examples
-    --------
-    >>> mathml("a < b").startswith("<math")
-    True
-    >>> str(mathml(r"\left( <"))
-    '<code>\\left( &lt;</code>'
-    """
-    from latex2mathml.converter import convert
-    from markupsafe import Markup
-
-    try:
-        return Markup(convert(latex, display="block"))
-    except Exception:
-        return Markup("<code>{}</code>").format(latex)
 
 
 def _sections(run: VerifyRun, problems: list[str]) -> list[Section]:
     """Return the sections, each figure once; what cannot be drawn is added to the problems."""
     from paper_figures import drawable
 
+    body: tuple[Derivation, ...] = ()
+    if run.derivations:
+        from ersde_theory.derivations import all as all_derivations
+
+        body = all_derivations()
     shown: dict[str, Picture] = {}
     sections = []
     for judgement in run.judgements:
@@ -143,6 +126,7 @@ def _sections(run: VerifyRun, problems: list[str]) -> list[Section]:
                 tuple(pictures),
                 tuple(elsewhere),
                 tuple(_table(record) for record in own),
+                _derivations.references(judgement.claim.id, run.derivations, body),
             )
         )
     return sections

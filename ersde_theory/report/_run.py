@@ -11,6 +11,7 @@ from ersde_theory.records import Record, provenance, write_atomically
 
 if TYPE_CHECKING:
     from ersde_theory.claims import Judgement
+    from ersde_theory.derivations import Verification
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,10 @@ class VerifyRun:
         Versions, machine type, command, time.
     seconds : float
         Of the whole run.
+    derivations : tuple of Verification
+        The checked derivations, in the order of the book.
+    derivations_planned : int
+        How many were to be checked.
 
     Examples
     --------
@@ -49,11 +54,13 @@ class VerifyRun:
     seed: int = 0
     provenance: Mapping[str, str] = field(default_factory=provenance)
     seconds: float = 0.0
+    derivations: tuple[Verification, ...] = ()
+    derivations_planned: int = 0
 
     @property
     def interrupted(self) -> bool:
-        """Whether claims are missing because the run was stopped."""
-        return len(self.judgements) < self.planned
+        """Whether claims or derivations are missing because the run was stopped."""
+        return len(self.judgements) < self.planned or len(self.derivations) < self.derivations_planned
 
     @property
     def n_agree(self) -> int:
@@ -62,8 +69,8 @@ class VerifyRun:
 
     @property
     def succeeded(self) -> bool:
-        """Whether every planned claim was judged and agrees."""
-        return self.n_agree == self.planned
+        """Whether every planned claim was judged and agrees, and no step of a derivation fails."""
+        return self.n_agree == self.planned and not self.interrupted and all(v.holds for v in self.derivations)
 
 
 def write(run: VerifyRun, folder: Path) -> Path:

@@ -86,7 +86,7 @@ def headline(judgement: Judgement) -> str:
     --------
     >>> from ersde_theory.claims import judge, ledger
     >>> headline(judge(ledger()[0]))
-    'Fokker-Planck residual, general density and tau^2 = 0 (= 0 exactly)'
+    'derivation marginals: steps not proved, of 8 = 0 (= 0)'
     """
     if judgement.finding is None:
         lines = judgement.error.strip().splitlines()
@@ -113,7 +113,7 @@ def twins_caught(judgement: Judgement) -> str:
     --------
     >>> from ersde_theory.claims import judge, ledger
     >>> twins_caught(judge(ledger()[0]))
-    '1 of 1'
+    '3 of 3'
     """
     twins = () if judgement.finding is None else judgement.finding.twins
     return f"{sum(twin.caught for twin in twins)} of {len(twins)}"

@@ -31,12 +31,23 @@ def judgement(name="made-up", verdict=Verdict.PROVED, *, caught=True, records=()
     return Judgement(claim(name), found, 0.25, error)
 
 
+def derivation(name="made-up-page", *, claims=("made-up",), holds=True):
+    """Return a derivation of one step that is proved, or fails."""
+    from ersde_theory.derivations import Derivation, Step
+    from ersde_theory.derivations import _symbols as sym
+
+    right = sym.x**2 + 2 * sym.x + 1 if holds else sym.x**2 + 1
+    steps = (Step((sym.x + 1) ** 2, right, "Binomial <formula> for $x < 1$"),)
+    statement = "$(x+1)^2$ is a <script>square</script> & more."
+    return Derivation(name, "A <b>page</b>", statement, ("$x$ is real",), steps, "Done.", "ours", claims)
+
+
 @pytest.fixture(scope="session")
 def made_up():
-    """Give the makers of claims, findings and judgements."""
+    """Give the makers of claims, findings, judgements and derivations."""
     from types import SimpleNamespace
 
-    return SimpleNamespace(claim=claim, finding=finding, judgement=judgement)
+    return SimpleNamespace(claim=claim, finding=finding, judgement=judgement, derivation=derivation)
 
 
 @pytest.fixture
