@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 DIGITS = 40
+_PANEL = 0.25  # longest panel in ln u
 
 
 def members() -> dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]]:
@@ -44,4 +45,6 @@ def integral(name: str, start: float, end: float, density: Callable[[Any, Any, A
 
         low, high = mpmath.log(last), mpmath.log(first)
         size = abs(per_log((low + high) / 2))  # quad aims at an absolute error, and this can be 1e-45
-        return size * mpmath.quad(lambda ell: per_log(ell) / size, mpmath.linspace(low, high, 9))
+        return size * mpmath.quad(
+            lambda ell: per_log(ell) / size, mpmath.linspace(low, high, 2 + int((high - low) / _PANEL))
+        )

@@ -63,8 +63,5 @@ CLAIM = Claim(
     "data prediction by a first-order amount that no combination of past evaluations can see, so the strong "
     "order is 1 for every k.",
     examine=_examine,
-    derivations=(
-        "strong-order",
-        "noise-clock",
-    ),
+    derivations=("strong-order",),
 )

@@ -122,8 +122,5 @@ CLAIM = Claim(
     explanation="For a shared denoiser it is no coincidence but an identity: both are the same equation in "
     "y = x/α. VP and VE differ in the grid of levels and in where the network was trained, nothing else.",
     examine=_examine,
-    derivations=(
-        "canonical-coordinates",
-        "vp-equals-ve",
-    ),
+    derivations=("vp-equals-ve",),
 )
