@@ -59,7 +59,7 @@ test-minimal: $(VENV)/.unit
 	@if $(BIN)/python -c 'import torch' 2>/dev/null; then \
 	echo "error: $(VENV) has torch; run: make $@ VENV=.venv-minimal" >&2; exit 1; fi
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --quiet \
-	--ignore=tests/claims --ignore=tests/report -m "not slow" $(PYTEST_ARGS)
+	--doctest-ignore-import-errors --ignore=tests/claims --ignore=tests/report -m "not slow" $(PYTEST_ARGS)
 
 figures: $(VENV)/.core
 	$(BIN)/python -m paper_figures $(FIGURES)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -181,15 +183,17 @@ def _run(chosen: Sequence[Claim], seed: int, *, every: bool) -> VerifyRun:
     problems: list[str] = []
     derivations = _derivations_of(chosen, every=every)
     checked: list[Verification] = []
-    with progress_bar(Console(stderr=True)) as progress:
+    with progress_bar(Console(stderr=True)) as progress, _proving_ahead(derivations):
         try:
-            _judge(chosen, judgements, progress, seed)
+            _judge(sorted(chosen, key=lambda claim: bool(claim.derivations)), judgements, progress, seed)
             _derive(derivations, checked, progress)
             _figures(judgements, records, problems, progress)
         except KeyboardInterrupt:
             if len(judgements) == len(chosen) and len(checked) == len(derivations):
                 problems.append("interrupted while the figures were computed: some are missing")
     seconds = time.perf_counter() - begin
+    place = {claim.id: i for i, claim in enumerate(chosen)}
+    judgements.sort(key=lambda judgement: place[judgement.claim.id])
     return VerifyRun(
         tuple(judgements),
         len(chosen),
@@ -200,6 +204,24 @@ def _run(chosen: Sequence[Claim], seed: int, *, every: bool) -> VerifyRun:
         derivations=tuple(checked),
         derivations_planned=len(derivations),
     )
+
+
+@contextlib.contextmanager
+def _proving_ahead(derivations: Sequence[Derivation]) -> Iterator[None]:
+    """Prove derivations in a process of their own meanwhile, so that they are in the cache when asked for.
+
+    If that process fails or is late, the steps are proved here.
+    """
+    if not derivations:
+        yield
+        return
+    command = [sys.executable, "-m", "ersde_theory.derivations", *(item.name for item in derivations)]
+    ahead = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        ahead.terminate()
+        ahead.wait()
 
 
 def _derivations_of(chosen: Sequence[Claim], *, every: bool) -> Sequence[Derivation]:
