@@ -89,3 +89,63 @@ def exponential_weights(grid: TimeGrid, order: int, basis_moments: BasisMoments,
         weights[steps, 1:k] = np.einsum("mi,imj->ij", factors[1:], differences[:, 1:, 1:])
     weights[:, 0] = first_order - weights[:, 1:].sum(axis=1)
     return weights
+
+
+def pec_tableau(
+    name: str,
+    grid: TimeGrid,
+    ratio: np.ndarray,
+    predictor: np.ndarray,
+    corrector: np.ndarray,
+    noise: np.ndarray,
+) -> Tableau:
+    """Return the table of a predictor-corrector scheme in y that reuses the evaluation (PEC).
+
+    Each step predicts a state, evaluates the denoiser there once, and corrects the state with that value and
+    the step's own noise; the next step starts from the corrected state. The last step has no evaluation at
+    its end and is not corrected, so N steps cost N evaluations.
+
+    Parameters
+    ----------
+    name : str
+        Name in tables.
+    grid : TimeGrid
+        N steps from a finite level.
+    ratio, noise : arrays of shape (N,)
+        Coefficients of the previous corrected state and of the draw.
+    predictor : array of shape (N, k)
+        Coefficients of the evaluations i, i - 1, ... in the prediction of step i; 0 where there is none.
+    corrector : array of shape (N, c)
+        Coefficients of the evaluations i + 1, i, ... in the corrected state; the last row is not used.
+    """
+    levels, n = grid.levels, grid.n_steps
+    row = np.arange(2 * n)  # the start, then prediction and correction of each step, the last without correction
+    at = (row + 1) // 2  # the grid node of each row
+    predicts, corrects = row[1::2], row[2::2]
+    stage = np.isin(row, predicts[:-1])
+    k, c = predictor.shape[1], corrector.shape[1]
+    width = max(k + 1, c)
+    columns, data = np.full((row.size, width), -1), np.zeros((row.size, width))
+    columns[predicts, :k] = (at[predicts] - 1)[:, None] - np.arange(k)
+    data[predicts, :k] = predictor
+    columns[corrects] = at[corrects][:, None] - np.arange(width)
+    data[corrects, :c] = corrector[:-1]
+    data[corrects, 1 : k + 1] -= predictor[:-1]
+    columns[columns < 0] = -1
+    previous, weight = np.ones(row.size), np.zeros((row.size, 1))
+    previous[predicts], weight[predicts, 0] = ratio, noise
+    drawn = np.full((row.size, 1), -1)
+    drawn[predicts, 0] = at[predicts] - 1
+    return Tableau(
+        name=name,
+        alpha=np.ones(row.size),
+        sigma=levels[at],
+        node=np.where(stage, -1, at),
+        evaluation=np.where(stage | (row == 0), at, -1),
+        previous=previous,
+        data_columns=columns,
+        data=np.where(columns < 0, 0.0, data),
+        noise_columns=drawn,
+        noise=weight,
+        draws=tuple(Draw(float(a), float(b)) for a, b in itertools.pairwise(levels)),
+    )

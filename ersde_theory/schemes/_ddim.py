@@ -57,11 +57,11 @@ def ddim(grid: TimeGrid, eta: float = 0.0) -> Tableau:
     start, end = grid.levels[:-1], grid.levels[1:]
     shrink = shrink_of_steps(grid)
     noise = share * end * np.sqrt(shrink)
-    kept = np.sqrt(1.0 - share**2 * shrink)
     unit = np.where(np.isinf(start), 1.0, start)
-    ratio = kept * end / unit
-    # 1 - ratio without cancellation: with q = end/start and kept^2 = 1 - (eta^2)(1 - q^2)
     quotient = np.where(np.isinf(start), 0.0, end / unit)
+    kept = np.hypot(np.sqrt((1.0 - share) * (1.0 + share)), share * quotient)  # kept^2 = 1 - eta^2 (1 - q^2)
+    ratio = kept * end / unit
+    # 1 - ratio without cancellation
     drop = np.where(quotient > 0.0, -np.expm1(-log_ratio(unit, np.where(quotient > 0.0, end, unit))), 1.0)
     weights = drop + quotient * share**2 * shrink / (1.0 + kept)
     return multistep_tableau(f"ddim eta={share:g}", grid, ratio, weights[:, None], noise)
