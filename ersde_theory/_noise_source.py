@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numbers
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 from array_api_compat import array_namespace, device, is_numpy_array
@@ -90,11 +91,15 @@ class _SeedNoise:
         row_shape = tuple(self.start.shape[1:])
         if not self.tab.draw_covariance:
             return _like(standard_normal(self.seed, draw, row_shape, first_row, last_row), self.start)
-        factor = _whitening_rows(self.tab)
         total: Any = 0.0
-        for j, weight in factor[draw]:
+        for j, weight in self._mixtures[draw]:
             total = total + weight * standard_normal(self.seed, j, row_shape, first_row, last_row)
         return _like(total, self.start)
+
+    @cached_property
+    def _mixtures(self) -> list[list[tuple[int, float]]]:
+        """The independent normals that each draw is made of."""
+        return _whitening_rows(self.tab)
 
 
 @dataclass(frozen=True)
@@ -108,7 +113,7 @@ class _PathNoise:
     def __post_init__(self) -> None:
         _checks.instance(self.path, "noise", BrownianPath)
         for draw in self.tab.draws:
-            self.path.weights(draw)
+            self.path.combination(draw)
 
     def normals(self, draw: int, first_row: int, last_row: int) -> Any:
         row_shape = tuple(self.start.shape[1:])

@@ -15,7 +15,7 @@ import numpy as np
 from ersde_theory import _checks
 
 BLOCK_ELEMENTS = 2**15
-STEP_NOISE, START_NOISE = 0, 1
+STEP_NOISE, START_NOISE, AREA_NOISE = 0, 1, 2
 
 
 def rows_per_block(row_shape: tuple[int, ...]) -> int:
@@ -84,7 +84,7 @@ def standard_normal(
     first_row, last_row : int
         Rows wanted, 0 <= first_row <= last_row.
     stream : int
-        Separate families of draws: 0 for the noise of steps, 1 for start states.
+        Separate families of draws: 0 for the noise of steps, 1 for start states, 2 for areas of a Brownian path.
 
     Returns
     -------
