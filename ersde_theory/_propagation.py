@@ -2,7 +2,8 @@ r"""Exact second moments through tableaus of one structure, row by row, in memor
 
 On Gaussian data the denoiser is affine, :math:`D_k = m + \kappa_k(x_k - \alpha_k m)`, so the current state, the
 evaluations and the draws that are still in use are jointly Gaussian. Their covariance is all there is to
-carry along. Tableaus that share their columns are propagated together, over any spectrum.
+carry along; without noise everything is a multiple of the start, and that multiple is. Tableaus that share their
+columns are propagated together, over any spectrum.
 """
 
 from __future__ import annotations
@@ -28,9 +29,10 @@ class _Noise:
 
 
 def same_structure(a: Tableau, b: Tableau) -> bool:
-    """Return whether two tableaus use the same columns in every row."""
+    """Return whether two tableaus use the same columns in every row, and both have noise or both none."""
     return (
-        np.array_equal(a.data_columns, b.data_columns)
+        a.is_stochastic == b.is_stochastic
+        and np.array_equal(a.data_columns, b.data_columns)
         and np.array_equal(a.noise_columns, b.noise_columns)
         and np.array_equal(a.evaluation, b.evaluation)
         and a.draw_covariance == b.draw_covariance
@@ -57,12 +59,13 @@ def row_moments(
     start_mean, start_variance : array broadcastable to (B, S)
         Law of row 0.
     """
+    if not any(t.is_stochastic for t in tableaus):
+        yield from _deterministic_moments(tableaus, gain, data_mean, start_mean, start_variance)
+        return
     first = tableaus[0]
     window = _data_window(first)
     noise = _independent_noise(tableaus)
-    previous = np.stack([t.previous for t in tableaus], axis=1)[..., None]
-    data = np.stack([t.data for t in tableaus], axis=2)[..., None]
-    alpha = np.stack([t.alpha for t in tableaus], axis=1)[..., None]
+    previous, data, alpha = _stacked(tableaus)
     shape = gain.shape[1:]
     mean = np.broadcast_to(start_mean, shape)
     means = np.zeros((window, *shape))
@@ -95,6 +98,41 @@ def row_moments(
             means[slot] = data_mean + gain[r] * (mean - alpha[r] * data_mean)
             _evaluate(covariance, 1 + slot, gain[r])
         yield mean, covariance[0, 0].copy()
+
+
+def _deterministic_moments(
+    tableaus: Sequence[Tableau],
+    gain: np.ndarray,
+    data_mean: np.ndarray,
+    start_mean: np.ndarray,
+    start_variance: np.ndarray,
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield mean and variance of every row's state where no draw has a weight."""
+    first = tableaus[0]
+    previous, data, alpha = _stacked(tableaus)
+    window = max(_data_window(first), 1)
+    # entry 0: deviation of the mean from the data's, entry 1: multiple of the start's standard deviation
+    offset = np.stack(np.broadcast_arrays(start_mean - alpha[0] * data_mean, np.sqrt(start_variance) + 0.0 * gain[0]))
+    values = np.zeros((window, 2, *gain.shape[1:]))
+    for r in range(first.n_rows):
+        if r > 0:
+            used = first.data_columns[r] >= 0
+            weights = data[r][used]
+            fixed_point = previous[r] * alpha[r - 1] + weights.sum(axis=0) - alpha[r]
+            slots = first.data_columns[r][used] % window
+            offset = previous[r] * offset + (weights[:, None] * values[slots]).sum(axis=0)
+            offset[0] += fixed_point * data_mean
+        k = first.evaluation[r]
+        if k >= 0:
+            values[int(k) % window] = gain[r] * offset
+        yield offset[0] + alpha[r] * data_mean, offset[1] ** 2
+
+
+def _stacked(tableaus: Sequence[Tableau]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return previous and data coefficients and alpha of all tableaus, row first, tableau before the spectrum."""
+    previous = np.stack([t.previous for t in tableaus], axis=1)[..., None]
+    data = np.stack([t.data for t in tableaus], axis=2)[..., None]
+    return previous, data, np.stack([t.alpha for t in tableaus], axis=1)[..., None]
 
 
 def state_variances(tableau: Tableau) -> np.ndarray:

@@ -132,6 +132,27 @@ def _mixture() -> Problem:
     )
 
 
+def _two_modes(name: str, description: str, means: tuple[float, float], spread: float) -> Problem:
+    """Return a problem of two Gaussians of equal spread on the line."""
+
+    def law() -> Law:
+        from analytic import GaussianMixture
+
+        return GaussianMixture(np.array([0.4, 0.6]), np.array(means)[:, None], np.full(2, spread**2))
+
+    return Problem(name, description, law, lambda n: TimeGrid.karras(n, 5.0, 0.1))
+
+
+def _overlapping() -> Problem:
+    what = "one dimension, two Gaussians of spread 0.5 at -0.5 and 0.75 that overlap, Karras levels from 5 to 0.1"
+    return _two_modes("overlapping", what, (-0.5, 0.75), 0.5)
+
+
+def _separated() -> Problem:
+    what = "one dimension, two Gaussians of spread 0.3 at -1 and 1.5 that do not, Karras levels from 5 to 0.1"
+    return _two_modes("separated", what, (-1.0, 1.5), 0.3)
+
+
 def _digits() -> Problem:
     def law() -> Law:
         from analytic import digits_law
@@ -149,6 +170,8 @@ def _digits() -> Problem:
 _PROBLEMS: dict[str, Callable[[], Problem]] = {
     "gaussian": _gaussian,
     "spectrum": _spectrum,
+    "overlapping": _overlapping,
+    "separated": _separated,
     "mixture": _mixture,
     "digits": _digits,
 }

@@ -16,13 +16,14 @@ from typing import Any
 import numpy as np
 
 from ersde_theory import _checks
-from ersde_theory._gauss_legendre import integrate
+from ersde_theory._gauss_legendre import QuadratureError, integrate
 from ersde_theory._levels import log_ratio
 from ersde_theory.noise_scale import NoiseScale
 
 RELEASED_NODES = 100
 _CLOSED_FORM_ERROR = 2e-14
 _CLOSED_FORM_MIN_STEP = 1.5
+_SEEN = 1e-10  # relative: a spike between all nodes misses by about 1
 
 
 def moments(noise_scale: NoiseScale, lam_start: Any, lam_end: Any, n_max: int) -> np.ndarray:
@@ -218,8 +219,8 @@ def _higher_moments(noise_scale: NoiseScale, start: np.ndarray, end: np.ndarray,
 def _integrated(
     noise_scale: NoiseScale, start: np.ndarray, end: np.ndarray, length: np.ndarray, n_max: int
 ) -> np.ndarray:
-    """Integrate over l = ln(start/u), where the integrand has the sign (-1)^n."""
-    powers = np.arange(1, n_max + 1)[:, None, None]
+    """Integrate over l = ln(start/u), where the integrand has the sign (-1)^n; G_0, known exactly, is the check."""
+    powers = np.arange(n_max + 1)[:, None, None]
 
     def integrand(j: np.ndarray, ell: np.ndarray) -> np.ndarray:
         low, b = end[j], np.maximum(length[j] - ell, 0.0)
@@ -228,7 +229,17 @@ def _integrated(
         weight = np.exp(-(b + excess)) * (1.0 + noise_scale._tau_squared(level))
         return np.asarray(weight * (start[j] * np.expm1(-ell)) ** powers)
 
-    return integrate(integrand, length, f"noise scale {noise_scale.name}")
+    found = integrate(integrand, length, f"noise scale {noise_scale.name}")
+    exact = noise_scale.fei(start, end)
+    off = np.abs(found[0] - exact) / exact
+    if not (off <= _SEEN).all():
+        worst = int(np.argmax(np.where(np.isnan(off), np.inf, off)))
+        message = (
+            f"noise scale {noise_scale.name}: expected a phi that panels of 0.5 in ln(lambda) resolve, got one whose "
+            f"FEI from {start[worst]:g} to {end[worst]:g} is missed by a share of {off[worst]:.1g}"
+        )
+        raise QuadratureError(message)
+    return found[1:]
 
 
 def _closed_form(p: float, start: np.ndarray, length: np.ndarray, n_max: int) -> tuple[np.ndarray, np.ndarray]:

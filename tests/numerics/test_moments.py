@@ -171,3 +171,10 @@ def test_quadrature_refuses_a_function_it_cannot_resolve():
     step = NoiseScale.from_tau_squared(lambda lam: np.where(lam > 0.7123, 1.0, 0.0))
     with pytest.raises(QuadratureError, match=r"expected a function.*got one"):
         moments(step, 1.0, 0.5, 1)
+
+
+def test_quadrature_refuses_a_spike_between_its_nodes():
+    """Assert that a phi so steep that no node sees its step is an error, and its neighbour is a number."""
+    assert moments(NoiseScale.power(1001.0), 2.0, 1.0, 1)[1] == pytest.approx(-1.0 + 1.0 / 1000.0, rel=1e-13)
+    with pytest.raises(QuadratureError, match=r"expected a phi that panels.*got one"):
+        moments(NoiseScale.from_tau_squared(lambda lam: 1e7 + 0.0 * lam), 2.0, 1.0, 1)
