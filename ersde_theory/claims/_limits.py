@@ -9,7 +9,7 @@ from ersde_theory.claims._derived import mutated, proofs
 from ersde_theory.noise_scale import NoiseScale
 
 TOLERANCE = 1e-13
-_DERIVATIONS = ("limits", "noise-scale")
+_DERIVATIONS = ("limits", "time-reversal", "noise-scale")
 
 
 def _off(scale: NoiseScale, expected: float) -> float:

@@ -98,5 +98,5 @@ CLAIM = Claim(
     "step, so the order tends to 1. The clip removes noise that is needed: with exp_power the error grows "
     "again as steps are added. At 10 to 50 steps both hide below the truncation error of many problems.",
     examine=_examine,
-    derivations=("local-error-released",),
+    derivations=("local-error-released", "released-clip"),
 )

@@ -7,7 +7,7 @@ from sympy import Derivative, Integer, Integral, exp, log, sqrt
 from ersde_theory.derivations import _symbols as sym
 from ersde_theory.derivations._proof import Derivation, Step, named
 
-_t, _r, _lam, _u = sym.t, sym.r, sym.lam, sym.u
+_t, _r, _lam = sym.t, sym.r, sym.lam
 _alpha, _sigma = sym.alpha(_t), sym.sigma(_t)
 _ratio = _sigma / _alpha
 _f = Derivative(log(_alpha), _t)
@@ -93,7 +93,7 @@ PROCESSES = Derivation(
             ((sym.alpha(_t), 1 - _t), (sym.sigma(_t), _t)),
         ),
     ),
-    result=r"Each named process is one choice of $(\alpha,\sigma)$; nothing below depends on which.",
+    result=r"Each named process is one choice of $(\alpha,\sigma)$; no other page depends on which.",
     claims=("vp-ve-parity",),
     shorthand=((_g2, named("g^2", _t)), (_f, named("f", _t))),
 )
@@ -103,7 +103,8 @@ _q_of_x = sym.q(_X, sym.level(_t))
 _T, _dlam = sym.tau2(_lam), Derivative(sym.level(_t), _t)
 _by_level = ((sym.sigma(_t), sym.level(_t) * sym.alpha(_t)),)
 _normal = exp(-((sym.y - sym.x_0) ** 2) / (2 * _lam**2)) / _lam
-_smooth = Integral(sym.p_data(sym.x_0) * _normal, (sym.x_0, -5, 5))
+_data = (sym.x_0, -sym.bound, sym.bound)
+_smooth = Integral(sym.p_data(sym.x_0) * _normal, _data)
 
 CANONICAL = Derivation(
     name="canonical-coordinates",
@@ -114,7 +115,8 @@ CANONICAL = Derivation(
     assumptions=(
         r"$h^2 = \tau^2 g^2$ and $\varphi'/\varphi = (1+\tau^2)/\lambda$ (derivation noise-scale).",
         r"Itô's formula for $y = x/\alpha$ has no second-order term: $\alpha$ depends on $t$ alone.",
-        r"The law of the data is supported in a bounded set (here $[-5, 5]$) where an integral over it is written.",
+        r"Where an integral over the data is written they lie in $[-M, M]$, with any $M$; their density $p_0$ is "
+        r"arbitrary.",
     ),
     steps=(
         Step(
@@ -141,7 +143,7 @@ CANONICAL = Derivation(
         ),
         Step(
             _smooth * sym.y + _lam**2 * Derivative(_smooth, sym.y),
-            Integral(sym.x_0 * sym.p_data(sym.x_0) * _normal, (sym.x_0, -5, 5)),
+            Integral(sym.x_0 * sym.p_data(sym.x_0) * _normal, _data),
             r"Averaged over the data and divided by $q_\lambda$: $D = E[x_0\mid y] = y + \lambda^2\nabla\log "
             r"q_\lambda$",
         ),

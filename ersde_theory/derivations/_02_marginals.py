@@ -19,6 +19,9 @@ _forward: tuple[Rule, ...] = ((Derivative(_p, _t), -Derivative(_f * _x * _p, _x)
 _backward_drift = -(_f * _x - (_g2 + _h2) / 2 * Derivative(log(_p), _x))
 
 
+_drift_of_ode = -(_f * _x - _g2 / 2 * Derivative(log(_p), _x))
+
+
 def _pull(density: Expr, coordinate: Symbol) -> Expr:
     """Return the drift of the ER-SDE in s = -lambda along one coordinate."""
     return (1 + _T) * _lam * Derivative(log(density), coordinate)
@@ -116,7 +119,7 @@ LIMITS = Derivation(
     statement=r"$h = 0$ gives the probability-flow ODE, $h = g$ Anderson's reverse SDE; they are $\varphi = "
     r"\lambda$ and "
     r"$\varphi = \lambda^2$.",
-    assumptions=(r"Everything of derivation marginals; $h = \eta g$ in the first two steps.",),
+    assumptions=(r"Everything of derivation marginals; $h = \eta g$ in the first three steps.",),
     steps=(
         Step(
             Subs(_drift_h, _h_symbol, 0),
@@ -157,4 +160,69 @@ LIMITS = Derivation(
     claims=("limits",),
 )
 
-DERIVATIONS = (MARGINALS, LIMITS)
+# A transition of the forward process from lambda to lambda_s, and Bayes' reversal of it (up to 1/q(y_s, lambda_s)).
+_normal = exp(-((_y - sym.y_s) ** 2) / (2 * (sym.lam_s**2 - _lam**2))) / sqrt(sym.lam_s**2 - _lam**2)
+_kernel = sym.kernel(_y, _lam)
+_reversed = _kernel * _q
+_transition: tuple[Rule, ...] = (*_heat, (Derivative(_kernel, _lam), -_lam * Derivative(_kernel, (_y, 2))))
+
+
+def _forward_operator(density: Expr, tau_squared: Expr) -> Expr:
+    """Return the Fokker-Planck operator of a member, whose score is that of q, on another density."""
+    pull = (1 + tau_squared) * _lam * Derivative(log(_q), _y)
+    return -Derivative(pull * density, _y) + _lam * tau_squared * Derivative(density, (_y, 2))
+
+
+ENDS = Derivation(
+    name="time-reversal",
+    title="What the two ends do: transport, and reversal of the forward process",
+    statement=r"$h = 0$ moves the law by transport alone. $h = g$, and no other $h$, is the forward process run "
+    r"backwards: not only its marginals but its transitions, $p(y_\lambda\mid y_s) = "
+    r"K(y_s - y, \lambda_s^2 - \lambda^2)\,q_\lambda(y)/q_{\lambda_s}(y_s)$ by Bayes' rule, are those of the member "
+    r"with $\tau^2 = 1$.",
+    assumptions=(
+        r"Everything of derivation marginals; one coordinate is written, the others add alike.",
+        r"Forwards $y_s = y_\lambda + \sqrt{\lambda_s^2-\lambda^2}\,\varepsilon$: a normal kernel $K$ of $y_s - y$. "
+        r"The factor $1/q_{\lambda_s}(y_s)$ depends on neither $y$ nor $\lambda$ and is left out.",
+    ),
+    steps=(
+        Step(
+            -Derivative(_p, _t),
+            -Derivative(_drift_of_ode * _p, _x),
+            r"$h = 0$, run in $s = -t$: the continuity equation $\partial_sp = -\partial_x(b\,p)$ of the velocity "
+            r"$b = -(fx - \frac12g^2\nabla\log p)$; no probability diffuses",
+            _forward,
+        ),
+        Step(
+            Derivative(_normal, _lam),
+            -_lam * Derivative(_normal, (_y, 2)),
+            r"The normal kernel of variance $\lambda_s^2-\lambda^2$ obeys $\partial_\lambda K = "
+            r"-\lambda\,\partial_y^2K$",
+        ),
+        Step(
+            _forward_operator(_reversed, Integer(1)),
+            -Derivative(_reversed, _lam),
+            r"$h = g$: Bayes' reversed transition $Kq$ obeys the Fokker--Planck equation of the member with $\tau^2 "
+            r"= 1$",
+            _transition,
+        ),
+        Step(
+            _forward_operator(_reversed, _T) + Derivative(_reversed, _lam),
+            (_T - 1) * _lam * Derivative(_q * Derivative(_kernel, _y), _y),
+            r"Any other $\tau^2$ leaves a residual: the same marginals, but other transitions",
+            _transition,
+        ),
+        Step(
+            Derivative(_q * Derivative(_normal, _y), _y),
+            -(Derivative((_y - sym.y_s) * _q * _normal, _y)) / (sym.lam_s**2 - _lam**2),
+            r"which is not 0 everywhere: $(y-y_s)\,qK$ vanishes far out, and is 0 nowhere else but at $y_s$",
+        ),
+    ),
+    result=r"The members of the family share their marginals and differ in how a sample remembers where it was: fully "
+    r"for the ODE, as the forward process does for $h = g$, less for larger $h$.",
+    source="Anderson 1982; Song et al. 2021, appendix D",
+    claims=("limits", "marginals"),
+    shorthand=((_normal, named("N", _y, _lam)),),
+)
+
+DERIVATIONS = (MARGINALS, LIMITS, ENDS)

@@ -13,7 +13,9 @@ _phi, _S, _T = sym.phi(_lam), sym.S(_lam), sym.tau2(_lam)
 _rate = _lam * Derivative(_phi, _lam) / _phi - 1
 _by_excess: tuple[Rule, ...] = ((sym.phi(_lam), _lam * exp(_S)),)
 _from_rate = exp(Integral(sym.tau2(_u) / _u, (_u, sym.lam_t, _lam)))
-_g2 = 2 * _lam * Derivative(sym.level(sym.t), sym.t) * sym.alpha(sym.t) ** 2
+_level = sym.level(sym.t)
+_g2 = 2 * _level * Derivative(_level, sym.t) * sym.alpha(sym.t) ** 2
+_by_rate: tuple[Rule, ...] = ((Derivative(_phi, _lam), _phi * (1 + _T) / _lam),)
 
 NOISE_SCALE = Derivation(
     name="noise-scale",
@@ -35,20 +37,31 @@ NOISE_SCALE = Derivation(
             Derivative(log(_phi / (_lam * _from_rate)), _lam),
             Integer(0),
             r"and any other with that rate differs by a constant factor",
-            ((Derivative(_phi, _lam), _phi * (1 + _T) / _lam),),
+            _by_rate,
         ),
         Step(
-            sym.lam_s * exp(sym.S(sym.lam_s)) / (sym.lam_t * exp(sym.S(sym.lam_t))),
-            sym.bound * sym.phi(sym.lam_s) / (sym.bound * sym.phi(sym.lam_t)),
-            r"A constant factor $M$ drops out: only ratios $\varphi_s/\varphi_t = (\lambda_s/\lambda_t)e^{S_s - "
-            r"S_t}$ occur",
+            Derivative(log(sym.bound * _phi), _lam),
+            Derivative(log(_phi), _lam),
+            r"A constant factor $M$ changes nothing: the equation contains $\varphi'/\varphi$ only",
+        ),
+        Step(
+            sym.phi(sym.lam_s) / sym.phi(sym.lam_t),
+            sym.lam_s / sym.lam_t * exp(sym.S(sym.lam_s) - sym.S(sym.lam_t)),
+            r"and its solution ratios of $\varphi$ only, which are differences of $S$",
             _by_excess,
+        ),
+        Step(
+            sym.tau2(_level) * _g2,
+            2 * _level**2 * sym.alpha(sym.t) ** 2 * Derivative(log(sym.phi(_level)), sym.t) - _g2,
+            r"In time, with $g^2 = \alpha^2\,d\lambda^2/dt$ and $\sigma = \alpha\lambda$: "
+            r"$h^2 = \tau^2g^2 = 2\sigma^2\,d\ln\varphi/dt - g^2$",
+            _by_rate,
         ),
         Step(
             Derivative(log(sym.phi(_lam) / _lam), _lam),
             _T / _lam,
             r"$S' = \tau^2/\lambda$: $\varphi/\lambda$ is non-decreasing iff $\tau^2 \ge 0$, iff $h$ is real",
-            ((Derivative(_phi, _lam), _phi * (1 + _T) / _lam),),
+            _by_rate,
         ),
     ),
     result=r"$\varphi$ is admissible iff $\varphi/\lambda$ is non-decreasing.",

@@ -176,13 +176,10 @@ IN_X = Derivation(
 )
 
 _level_s, _level = sym.level(_t_s), sym.level(_t)
-_level_at = {_t: _level, _t_s: _level_s}
-_by_level = tuple((sym.Phi(time), sym.phi(sym.level(time))) for time in (_t,))
-_in_y = Integral(_rate(_u) / sym.phi(_u) ** 2 * sym.D_path(_u), (_u, _level, _level_s))
-_in_time = Integral(
-    Derivative(sym.level(_r), _r) * sym.E_path(sym.level(_r)),
-    (_r, _t, _t_s),
-)
+_by_level: tuple[Rule, ...] = ((sym.Phi(_t), sym.phi(_level)),)
+_over_time = Integral(Derivative(sym.Phi(_r), _r) / sym.Phi(_r) ** 2 * sym.D_path(sym.level(_r)), (_r, _t, _t_s))
+_over_levels = Integral(_rate(_u) / sym.phi(_u) ** 2 * sym.D_path(_u), (_u, _level, _level_s))
+
 
 PARITY = Derivation(
     name="vp-equals-ve",
@@ -192,8 +189,7 @@ PARITY = Derivation(
     r"factor $\alpha$ before and after.",
     assumptions=(
         r"A shared denoiser $D(y, \lambda)$, shared levels and shared noise in the clock of derivation noise-clock.",
-        r"$E = D\varphi'/\varphi^2$ in the change of variables, $u = \lambda(r)$, with $\lambda$ an increasing "
-        r"function.",
+        r"$\lambda$ is a differentiable function of time; $d(u) = D(Y_u, u)$ along the path.",
     ),
     steps=(
         Step(
@@ -201,22 +197,16 @@ PARITY = Derivation(
             _P / sym.Phi(_t_s) * (sym.x_s / sym.alpha(_t_s))
             + _P * Integral(Derivative(sym.Phi(_r), _r) / sym.Phi(_r) ** 2 * sym.D_path(_r), (_r, _t, _t_s))
             + _P * _z,
-            r"Divided by $\alpha_t$, the solution in $x$ is a map of $y_s = x_s/\alpha_s$ without $\alpha$",
+            r"Divided by $\alpha_t$, the solution in $x$ is a map of $y_s = x_s/\alpha_s$ without $\alpha$: the one "
+            r"of VE, "
+            r"$\alpha = 1$, started from $y_s$",
         ),
         Step(
-            _in_time,
-            Integral(sym.E_path(_u), (_u, _level, _level_s)),
-            r"and without $t$: the integral over time is the integral over levels",
-        ),
-        Step(
-            sym.alpha(_t)
-            * (sym.phi(_lam_t) / sym.phi(_lam_s) * (sym.x_s / sym.alpha(_t_s)) + sym.mu + sym.phi(_lam_t) * _z),
-            (sym.alpha(_t) * sym.phi(_lam_t)) / (sym.alpha(_t_s) * sym.phi(_lam_s)) * sym.x_s
-            + sym.alpha(_t) * sym.mu
-            + sym.alpha(_t) * sym.phi(_lam_t) * _z,
-            r"Back in $x$, for any data integral $\mu$: the coefficients of the VP solver are those of the VE "
-            r"solver times "
-            r"$\alpha_t/\alpha_s$ (state) and $\alpha_t$ (data, noise)",
+            _over_time,
+            _over_levels,
+            r"and without $t$: with $\Phi(r) = \varphi(\lambda(r))$ and $d$ a function of the level the integral over "
+            r"time is the integral over levels",
+            _by_level,
         ),
     ),
     result=r"A VP solver and a VE solver with the same levels, denoiser and noise give the same samples.",

@@ -19,7 +19,7 @@ def moment(order: Expr) -> Expr:
     return sym.phi(_t) * Integral(_rate(_u) / sym.phi(_u) ** 2 * (_u - _s) ** order, (_u, _t, _s))
 
 
-def moment_of(phi: Expr, order: int) -> Expr:
+def moment_of(phi: Expr, order: int | Expr) -> Expr:
     """Return G_n for a phi given as an expression in u."""
     weight = Derivative(phi, _u) / phi**2
     return phi.subs(_u, _t) * Integral(weight * (_u - _s) ** order, (_u, _t, _s))
@@ -114,15 +114,18 @@ CLOSED_FORMS = Derivation(
     name="closed-forms",
     title="Closed forms of the moments: powers, the ODE, the reverse SDE",
     statement=r"For $\varphi = x^p$ every $G_n$ is elementary.",
-    assumptions=(r"$p \ge 1$; where $p$ is an integer a logarithm takes the place of one term.",),
+    assumptions=(
+        r"$p \ge 1$ is real; $G_0 = 1 - (\lambda_t/\lambda_s)^p$; where $p$ is an integer a logarithm takes the "
+        r"place of "
+        r"one term.",
+    ),
     steps=(
         *_closed_power,
         Step(
-            sym.p * Integral((_u - _s) ** (_n - 1) * _u ** (-sym.p - 1) * _u, (_u, _t, _s))
-            - sym.p * _s * Integral((_u - _s) ** (_n - 1) * _u ** (-sym.p - 1), (_u, _t, _s)),
-            sym.p * Integral(_u ** (-sym.p - 1) * (_u - _s) ** _n, (_u, _t, _s)),
-            r"For every $n$: $(u-\lambda_s)^n = u(u-\lambda_s)^{n-1} - \lambda_s(u-\lambda_s)^{n-1}$ leads down to "
-            r"$\int u^{j-p-1}\,du$, so all are elementary",
+            (sym.p - _n) * moment_of(_u**sym.p, _n),
+            sym.p * (_t - _s) ** _n + _n * _s * moment_of(_u**sym.p, _n - 1),
+            r"For every $p$ and every $n \ge 1$ a recurrence, $(p-n)\,G_n = p(\lambda_t-\lambda_s)^n + "
+            r"n\lambda_sG_{n-1}$: it leads from $G_0$ to all $G_n$ unless $p = n$ on the way",
         ),
         Step(
             moment_of(_u, 1),
@@ -155,6 +158,13 @@ CLOSED_FORMS = Derivation(
             (_t - _s) ** 3 + 3 * _t**2 * (_s - _t - 2 * _s * _log + _s**2 * (1 / _t - 1 / _s)),
             r"Reverse SDE: $G_3$",
         ),
+        Step(
+            Integral(_u ** (-_n - 1) * (_u - _s) ** _n, (_u, _t, _s)),
+            Integral(_u ** (-_n) * (_u - _s) ** (_n - 1), (_u, _t, _s)) + (_t - _s) ** _n / (_n * _t**_n),
+            r"At $p = n$, for every $n$: the integral in $G_n$ is the one at $p = n - 1$ in $G_{n-1}$ and a power; "
+            r"so it "
+            r"goes down to $\int du/u = L$, and the recurrence goes on from there",
+        ),
     ),
     result=r"Types 1, 2, 4 and 5 of the release need no quadrature.",
     source="release code",
@@ -166,6 +176,7 @@ def _at_start(expr: Expr, order: int) -> Expr:
     return Subs(Derivative(expr, (_t, order)), _t, _s)
 
 
+_slope = Derivative(_rate(_u) / sym.phi(_u) ** 2, _u)
 _kappa = _rate(_s) / sym.phi(_s)
 _kappa_rate = Derivative(sym.phi(_s), (_s, 2)) / sym.phi(_s) - _kappa**2
 
@@ -183,6 +194,14 @@ SMALL_STEPS = Derivation(
                 rf"$G_{order}$: the first derivative that does not vanish is of order {order + 1}",
             )
             for order in range(3)
+        ),
+        Step(
+            moment(_n),
+            -_rate(_t) / sym.phi(_t) * (_t - _s) ** (_n + 1) / (_n + 1)
+            - sym.phi(_t) / (_n + 1) * Integral(_slope * (_u - _s) ** (_n + 1), (_u, _t, _s)),
+            r"For every $n$ at once, by parts: the leading term, $\kappa$ taken at $\lambda_t$, and a remainder that "
+            r"is "
+            r"an integral of $(u - \lambda_s)^{n+1}$, so of order $n + 2$",
         ),
         Step(
             _at_start(moment(Integer(2)), 2),
@@ -222,42 +241,71 @@ SMALL_STEPS = Derivation(
     claims=("taylor", "one-step-bound"),
 )
 
-_reciprocal = 1 / (_w * (exp(-1 / _w) + 10))
-_power_3 = 10 / (_w * (exp(_w**3) + 10))
-_substitutions: tuple[Step, ...] = (
-    Step(
-        Derivative(_w**10, _w) * (1 / (_u * (exp(_u ** Rational(3, 10)) + 10))).subs(_u, _w**10),
-        _power_3,
-        r"exp_power: $u = w^{10}$ turns $du/\varphi(u)$ into $10\,dw/(w(e^{w^3}+10))$",
-    ),
-    Step(
-        Derivative(_w**10, _w)
-        * (log(10) / (_u ** Rational(9, 10) * log(1 + 100 * _u ** Rational(3, 2)))).subs(_u, _w**10),
-        10 * log(10) / log(1 + 100 * _w**15),
-        r"log_power: $u = w^{10}$ turns $du/\varphi(u)$ into $10\ln 10\,dw/\ln(1 + 100w^{15})$",
-    ),
-)
+# Integrands in w, with u = w (exp_reciprocal) or u = w^10, and the element theta of which they are rational functions.
+_reciprocal = exp(-1 / _w)
+_stretched = exp(_w**3)
+_logarithm = log(1 + 100 * _w**15)
+
+
+def _residue(numerator: Expr, denominator: Expr) -> Expr:
+    """Return the residue of a fraction where its denominator vanishes, not carried out."""
+    return numerator / Derivative(denominator, _w)
+
 
 NO_CLOSED_FORM = Derivation(
     name="no-closed-form",
     title="Noise scales whose moments are not elementary",
-    statement=r"For exp_reciprocal, exp_power and log_power the integral $\int du/\varphi$, and with it $G_1$, has no "
-    r"elementary antiderivative.",
+    statement=r"For exp_reciprocal, exp_power and log_power neither $\int du/\varphi$ nor $\int u\,du/\varphi$, and so "
+    r"neither $G_1$ nor $G_2$, has an elementary antiderivative.",
     assumptions=(
-        r"$G_1$ is elementary as a function of $\lambda_t$ iff $\int du/\varphi$ is (derivation moments, by parts).",
+        r"$G_1$ is elementary as a function of $\lambda_t$ iff $\int du/\varphi$ is, and $G_2$ for every $\lambda_s$ "
+        r"iff "
+        r"both integrals are (derivation moments, by parts).",
         r"The Risch algorithm decides integrands in towers of exponentials and logarithms over the rational functions; "
         r"SymPy's implementation is trusted to say ``not elementary'' only where it is proved.",
+        r"Independently of it, the theorem of Rothstein and Trager: an elementary integral of a proper fraction in "
+        r"$\theta = e^{v}$ or $\theta = \ln v$, whose denominator has simple zeros only, needs residues that are "
+        r"constants. Residues are shown for $\int du/\varphi$.",
     ),
     steps=(
-        NonElementary(_reciprocal, _w, r"exp_reciprocal: $du/\varphi = du/(u(e^{-1/u}+10))$"),
-        *_substitutions[:1],
-        NonElementary(_power_3, _w, r"exp_power: after the substitution"),
-        NonElementary(_power_3 * _w**10, _w, r"exp_power: $\int u\,du/\varphi$, needed for $G_2$"),
-        *_substitutions[1:],
-        NonElementary(1 / log(1 + 100 * _w**15), _w, r"log_power: after the substitution"),
+        NonElementary(1 / (_w * (_reciprocal + 10)), _w, r"exp_reciprocal: $du/\varphi = du/(u(e^{-1/u}+10))$"),
+        NonElementary(1 / (_reciprocal + 10), _w, r"exp_reciprocal: $u\,du/\varphi$"),
+        Step(
+            _residue(1 / _w, _reciprocal + 10),
+            -_w / 10,
+            r"By hand: $\theta = e^{-1/u}$, $\theta' = \theta/u^2$. The residue at $\theta = -10$ depends on $u$ "
+            r"(written $w$)",
+            ((_reciprocal, Integer(-10)),),
+        ),
+        Step(
+            Derivative(_w**10, _w) * (1 / (_u * (exp(_u ** Rational(3, 10)) + 10))).subs(_u, _w**10),
+            10 / (_w * (_stretched + 10)),
+            r"exp_power: $u = w^{10}$ turns $du/\varphi(u)$ into $10\,dw/(w(e^{w^3}+10))$",
+        ),
+        NonElementary(10 / (_w * (_stretched + 10)), _w, r"exp_power: after the substitution"),
+        NonElementary(10 * _w**9 / (_stretched + 10), _w, r"exp_power: $u\,du/\varphi$"),
+        Step(
+            _residue(10 / _w, _stretched + 10),
+            -1 / (3 * _w**3),
+            r"By hand: $\theta = e^{w^3}$, $\theta' = 3w^2\theta$. The residue at $\theta = -10$ depends on $w$",
+            ((_stretched, Integer(-10)),),
+        ),
+        Step(
+            Derivative(_w**10, _w)
+            * (log(10) / (_u ** Rational(9, 10) * log(1 + 100 * _u ** Rational(3, 2)))).subs(_u, _w**10),
+            10 * log(10) / _logarithm,
+            r"log_power: $u = w^{10}$ turns $du/\varphi(u)$ into $10\ln 10\,dw/\ln(1 + 100w^{15})$",
+        ),
+        NonElementary(1 / _logarithm, _w, r"log_power: after the substitution"),
+        NonElementary(_w**10 / _logarithm, _w, r"log_power: $u\,du/\varphi$"),
+        Step(
+            _residue(Integer(1), _logarithm),
+            (1 + 100 * _w**15) / (1500 * _w**14),
+            r"By hand: $\theta = \ln(1+100w^{15})$. The residue at $\theta = 0$ depends on $w$",
+        ),
     ),
     result=r"Types 3, 6 and 7 of the release need quadrature, or special functions.",
-    source="ours; Bronstein, Symbolic Integration I",
+    source="ours; Bronstein, Symbolic Integration I, section 5.6",
     claims=("taylor", "quadrature"),
 )
 

@@ -2,13 +2,13 @@ r"""The one-step prediction error: the bound by FEI, the order of the noise scal
 
 from __future__ import annotations
 
-from sympy import Derivative, Expr, Integer, Integral, Rational, Subs, exp, log
+from sympy import Derivative, Expr, Integral, Rational, Subs, exp, log
 
 from ersde_theory.derivations import _symbols as sym
 from ersde_theory.derivations._ladder import Rule
 from ersde_theory.derivations._proof import Derivation, Step
 
-_s, _t, _u, _lam = sym.lam_s, sym.lam_t, sym.u, sym.lam
+_s, _t, _u = sym.lam_s, sym.lam_t, sym.u
 
 
 def _weighted(integrand: Expr) -> Expr:
@@ -44,7 +44,7 @@ BOUND = Derivation(
             r"$\mathrm{FEI}\,M + e$ likewise, so $-e \le \mathrm{FEI}\,M$",
         ),
         Step(
-            _weighted(sym.bound * Integer(1)),
+            _weighted(sym.bound),
             _fei * sym.bound,
             r"The bound is attained by $\Delta = M$ throughout: the constant cannot be improved for the class of "
             r"all $\Delta$",

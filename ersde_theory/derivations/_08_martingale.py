@@ -2,7 +2,7 @@ r"""For phi = x^2 the denoiser is a martingale along the path: one step of order
 
 from __future__ import annotations
 
-from sympy import Derivative, Expr, Integer, Integral, exp, log, tanh
+from sympy import Derivative, Expr, Integer, Integral, exp, log, sqrt, tanh
 
 from ersde_theory.derivations import _symbols as sym
 from ersde_theory.derivations._ladder import Rule
@@ -90,10 +90,11 @@ def _kernel(value: Expr, mean: Expr, variance: Expr) -> Expr:
 
 
 _tanh = tanh(_y / _lam**2)
+_bell = exp(-(_y**2) / (2 * sym.var)) / sqrt(sym.var)
 
 WHOLE_RUN = Derivation(
     name="martingale-whole-run",
-    title="Exact in the mean over a whole run only if the denoiser is affine",
+    title="Exact in the mean over a whole run for an affine denoiser, and not in general",
     statement=r"Given $Y_s$, the reverse SDE draws $x_0$ from its posterior, the first-order step replaces $x_0$ by "
     r"its mean "
     r"$D$: the variance of $Y_t$ is too small by $F^2\,\mathrm{Var}(x_0\mid Y_s)$, which a later, non-affine $D$ "
@@ -103,7 +104,7 @@ WHOLE_RUN = Derivation(
         r"$\varphi = x^2$, $F = 1 - \lambda_t^2/\lambda_s^2$. $Y_s = Y_t + \sqrt{\lambda_s^2 - "
         r"\lambda_t^2}\,\varepsilon$ "
         r"forwards.",
-        r"The symbol $c$ is $\mathrm{Var}(x_0\mid Y_s)$ and $\mu$ its mean.",
+        r"The symbol $c$ is $\mathrm{Var}(x_0\mid Y_s)$ and $\mu$ the mean; in the fifth step $c$ is any variance.",
     ),
     steps=(
         Step(
@@ -135,10 +136,18 @@ WHOLE_RUN = Derivation(
             r"For affine $D$ only the mean of $Y_t$ enters the next mean, and that is exact: so is the whole run",
         ),
         Step(
+            Derivative(_bell, sym.var),
+            Derivative(_bell, (_y, 2)) / 2,
+            r"A normal density of variance $c$ obeys the heat equation, so a variance too small by $dc$ changes "
+            r"$E[D]$ by "
+            r"$-\frac12E[D'']\,dc$",
+        ),
+        Step(
             Derivative(_tanh, (_y, 2)),
             -2 * tanh(_y / _lam**2) * (1 - tanh(_y / _lam**2) ** 2) / _lam**4,
-            r"Data $\pm 1$: $D = \tanh(y/\lambda^2)$ bends, so a missing variance $F^2c$ changes $E[D]$ by "
-            r"$-\tfrac12D''F^2c$ to leading order, and the mean of the second step by $F$ times that",
+            r"Data $\pm 1$: $D = \tanh(y/\lambda^2)$ bends, so the missing $F^2c$ is an error $-\tfrac12D''F^2c$ of "
+            r"$E[D]$ to "
+            r"leading order, and $F$ times that in the mean of the second step",
         ),
         Step(
             (
@@ -150,7 +159,9 @@ WHOLE_RUN = Derivation(
             r"(that denoiser, from its two-point law)",
         ),
     ),
-    result=r"One step is exact in the mean for any law, a whole run only for affine $D$ (Gaussian data).",
+    result=r"One step is exact in the mean for any law, a whole run for affine $D$ (Gaussian data). The two-point "
+    r"law shows "
+    r"that no more can be said in general.",
     claims=("one-step-bound",),
 )
 

@@ -49,12 +49,6 @@ DISCRETE = Derivation(
             (1 - _factor**_n) / (1 - _J),
             r"The network's error enters with this weight; after many steps $1/(1-J)$ for every noise scale",
         ),
-        Step(
-            (_factor * (_factor * sym.e_0 + _F * sym.f_1) + _F * sym.f_2),
-            _factor**2 * sym.e_0 + _factor * _F * sym.f_1 + _F * sym.f_2,
-            r"With an error $\delta_i$ of its own at each evaluation ($f_1$, $f_2$): earlier ones fade by the same "
-            r"factor",
-        ),
     ),
     result=r"Noise does not average the network's error away; it shortens the memory for errors made earlier, where "
     r"$J < 1$, and lengthens it where $J > 1$.",
@@ -72,11 +66,11 @@ _power: tuple[Rule, ...] = ((sym.phi(_lam), _lam**sym.p),)
 
 CONTINUOUS = Derivation(
     name="error-flow",
-    title="The same for the exact equation",
+    title="How an error travels along the exact equation",
     statement=r"For the exact solution $\dfrac{de}{d\lambda} = \frac{\varphi'}{\varphi}\left((1-J)e - "
     r"\delta\right)$: an "
     r"earlier error is multiplied by $(\varphi_t/\varphi_s)^{1-J}$.",
-    assumptions=(r"As before; $J$ constant; in the second solution $\delta = \Delta(u)$ varies.",),
+    assumptions=(r"As in derivation error-recursion, $J$ constant; in the third step $\delta = \Delta(u)$ varies.",),
     steps=(
         Step(
             Derivative(_e, _lam),

@@ -57,8 +57,14 @@ _STRONG = Derivation(
         Step(
             _delayed("published", 3),
             -sympy.Rational(2, 3) * sym.D_1 + sym.D_2 / 6,
-            r"Solver 3: $\gamma = (-\frac23, \frac16)$, sum $-\frac12$. For every rule exact on linear $D$, "
-            r"$\sum_m\gamma_m = \sum_jj\beta_j = -\int_0^1x\,dx$",
+            r"Solver 3: $\gamma = (-\frac23, \frac16)$, sum $-\frac12$. In general $\sum_m\gamma_m = \sum_jj\beta_j = "
+            r"-\int_0^1x\,dx$ is exactness on linear $D$",
+        ),
+        Step(
+            (_half + 2 * sym.gamma) * _WIENER[1] - sym.gamma * _WIENER[2],
+            -(_half + sym.gamma) * sym.D_1 + sym.gamma * sym.D_2,
+            r"Every rule on three evaluations that is exact on linear $D$, with mean weights $-\frac12-2\gamma$ and "
+            r"$\gamma$ of the older two: sum $-\frac12$, whatever $\gamma$",
         ),
         Step(
             _I_VARIANCE + (_h / 2) ** 2 * _h,
@@ -97,14 +103,31 @@ _STRONG = Derivation(
     claims=("order-strong",),
 )
 
-_y = sym.y
-_a = sym.drift(_y)
+# The weak order, in u and A = 1/phi. Three evaluations exact on linear D: the weights of the two older ones.
+_older = (-_half - 2 * sym.gamma, sym.gamma)
+_A, _y = sym.A, sym.y
+_moved = (sym.Z_1 + _h * sym.f_0, sym.Z_1 + sym.Z_2 + 2 * _h * sym.f_0)  # u_n - u_(n-1), u_n - u_(n-2)
+
+
+def _changed_increment(curvature: sympy.Expr) -> sympy.Expr:
+    """Return U_(n+1) - U_n with U = u + h (a'_(n-1) Z_1 / 2 - gamma a'_(n-2) Z_2); `curvature` is a''."""
+    values = [
+        sym.f_0 - sym.f_1 * back + curvature * back**2 / 2 - (i + 1) * _h * sym.f_A for i, back in enumerate(_moved)
+    ]
+    slopes = [sym.f_1 - curvature * back for back in _moved]
+    interpolated = (1 - sum(_older)) * sym.f_0 + sum(w * value for w, value in zip(_older, values, strict=True))
+    after = sym.f_1 * sym.z / 2 - sym.gamma * slopes[0] * sym.Z_1
+    before = slopes[0] * sym.Z_1 / 2 - sym.gamma * slopes[1] * sym.Z_2
+    return _h * interpolated + sym.z + _h * (after - before)
+
+
+_curved = _changed_increment(sym.f_2)
+_a, _rate = sym.drift(_y, _A), sym.noise_rate(_A)
 _da, _dda = sympy.Derivative(_a, _y), sympy.Derivative(_a, (_y, 2))
-_b = sym.strength
-
-
+_in_A, _rate_in_A = sympy.Derivative(_a, _A), sympy.Derivative(_rate, _A)
 _xi, _root = sym.z, sym.r  # xi ~ N(0, 1); r stands for the root of h
-_INCREMENT = _root**2 * _a + _root**4 / 2 * (_a * _da + _b**2 * _dda / 2) + _b * _root * _xi * (1 + _root**2 * _da / 2)
+_spread = _root * _xi * sympy.sqrt(_rate + _root**2 * _rate_in_A / 2)
+_INCREMENT = _root**2 * _a + _root**4 / 2 * (_in_A + _a * _da + _rate * _dda / 2) + _spread * (1 + _root**2 * _da / 2)
 
 
 def _at_zero(expr: sympy.Expr, variable: sympy.Symbol, order: int) -> sympy.Expr:
@@ -128,52 +151,75 @@ def _mean_of_power(power: int) -> sympy.Expr:
 
 
 def _generator(function: sympy.Expr) -> sympy.Expr:
-    return sym.drift(sym.x) * sympy.diff(function, sym.x) + _b**2 / 2 * sympy.diff(function, (sym.x, 2))
+    """Return L of a function of (x, A): d/dA + a d/dx + (beta/2) d^2/dx^2."""
+    return (
+        sympy.Derivative(function, _A)
+        + sym.drift(sym.x, _A) * sympy.Derivative(function, sym.x)
+        + _rate / 2 * sympy.Derivative(function, (sym.x, 2))
+    )
 
 
 def _exact_of_power(power: int) -> sympy.Expr:
     """Return h L + h^2 L^2 / 2 of (x - y)^m at x = y, differentiated by machine."""
     once = _generator((sym.x - _y) ** power)
-    expanded = _h * once + _h**2 / 2 * _generator(once)
-    return sympy.Subs(expanded, sym.x, _y)
+    return sympy.Subs(_h * once + _h**2 / 2 * _generator(once), sym.x, _y)
 
 
 _MOMENTS = {
-    1: _h * _a + _h**2 / 2 * (_a * _da + _b**2 * _dda / 2),
-    2: _h * _b**2 + _h**2 * (_a**2 + _b**2 * _da),
-    3: 3 * _h**2 * _a * _b**2,
-    4: 3 * _h**2 * _b**4,
+    1: _h * _a + _h**2 / 2 * (_in_A + _a * _da + _rate * _dda / 2),
+    2: _h * _rate + _h**2 * (_a**2 + _rate * _da + _rate_in_A / 2),
+    3: 3 * _h**2 * _a * _rate,
+    4: 3 * _h**2 * _rate**2,
+    5: sympy.Integer(0),
 }
 
 _WEAK = Derivation(
     name="weak-order-two",
     title="Weak order 2 for k >= 2, on any law",
-    statement=r"In $u = Y/\varphi$ and $A = 1/\varphi$ the equation is $du = a\,dA + dB$ with additive noise. Let "
-    r"$u_n$ "
-    r"be a scheme with exact noise and $k \ge 2$. Then $U_n = u_n + \frac h2a'\,b\Delta B_{n-1}$ is, up to terms "
-    r"that do not count, a one-step method whose moments agree with the solution's to order $h^2$: weak order 2.",
+    statement=r"In $u = Y/\varphi$ and $A = 1/\varphi$ the equation is $du = a(u, A)\,dA + dB$ with additive noise, "
+    r"$d\langle B\rangle = \beta_A\,dA$. Let $u_n$ be a scheme with exact noise that is exact on linear $D$. Then "
+    r"$U_n = u_n + h\sum_mc_m\,a'_{n-m}\Delta B_{n-m}$ with $c_1 = \frac12$ is, up to terms that do not count, a "
+    r"one-step "
+    r"method whose moments agree with the solution's to order $h^2$: weak order 2.",
     assumptions=(
         r"$a(u, A) = D(\varphi u, \lambda)$ has bounded derivatives up to order 6 on the levels used (no step to "
-        r"$\lambda = 0$), test functions have polynomial growth; the grid is smooth (ratios of steps $1+O(h)$).",
-        "The scheme is exact on linear $D$, its noise is exact, the starting steps are of order 1 at least.",
-        r"Here one step of autonomous $a(y)$ and noise $b$: dependence on $A$ enters through the exact noise and the "
-        "quadrature of smooth functions only.",
+        r"$\lambda = 0$), test functions have polynomial growth; one coordinate is written.",
+        r"The grid is smooth: steps $h$ in $A$ have ratios $1+O(h)$, and weights in $\lambda$ are those of equal "
+        r"steps in "
+        r"$A$ up to $O(h)$. The starting steps are of order 1 at least.",
+        r"$Z_j = \Delta B_{n-j}$, $z = \Delta B_n$; at $(u_n, A_n)$: $f_0 = a$, $f_1 = \partial_ua$, $f_2 = "
+        r"\partial_u^2a$, $f_A = \partial_Aa$. $a'_{n-m}$ is $\partial_ua$ at the start of the step with $\Delta "
+        r"B_{n-m}$.",
     ),
     steps=(
         Step(
-            (sym.y_s + _h * sym.f_0 + _h / 2 * sym.f_1 * (sym.Z + _h * sym.f_2) + sym.z + _h / 2 * sym.f_1 * sym.z)
-            - (sym.y_s + _h / 2 * sym.f_1 * sym.Z),
-            _h * sym.f_0 + _h**2 / 2 * sym.f_1 * sym.f_2 + (1 + _h / 2 * sym.f_1) * sym.z,
-            r"The change of variable moves the delayed noise to its own step: with $f_0 = a(u_n)$, $f_1 = a'$, "
-            r"$Z = b\Delta B_{n-1}$, $z = b\Delta B_n$ and $a(u_n)-a(u_{n-1}) = a'(Z+hf_2)+\dots$, "
-            r"$U_{n+1}-U_n$ contains $z$ alone",
+            _older[0] * (-_h) + _older[1] * (-2 * _h) - sympy.Integral(_x, (_x, 0, _h)) / _h,
+            sympy.Integer(0),
+            r"Weights $b_1 = -\frac12-2\gamma$, $b_2 = \gamma$ of the older evaluations: all rules on three that are "
+            r"exact "
+            r"on linear $D$ ($\gamma = 0$: two evaluations). More evaluations: $c_m = -\sum_{j\ge m}(j-m+1)b_j$",
+        ),
+        Step(
+            _changed_increment(sympy.Integer(0)),
+            _h * sym.f_0 + _h**2 / 2 * (sym.f_A + sym.f_0 * sym.f_1) + (1 + _h / 2 * sym.f_1) * sym.z,
+            r"Where $a'' = 0$: with $c_1 = \frac12$, $c_2 = -\gamma$ all delayed noise is gone, $U_{n+1}-U_n$ "
+            r"contains $z$ "
+            r"alone, and $\gamma$ has dropped out",
+        ),
+        Step(
+            (sympy.Derivative(_curved, (sym.Z_1, 2)) + sympy.Derivative(_curved, (sym.Z_2, 2))) / 2,
+            _h * sym.f_2 / 4,
+            r"With $a''$ the increment is $\Delta_U$, quadratic in $Z_1, Z_2$; the mean of what $a''$ adds is this "
+            r"times $\mathbb EZ_j^2 = \beta_Ah$, that is "
+            r"$\frac{h^2}{2}\cdot\frac12\beta_Aa''$, for every $\gamma$",
         ),
         *(
             Step(
                 _mean_of_power(power),
                 _MOMENTS[power],
-                rf"Scheme: mean of $(U_{{n+1}}-U_n)^{power}$ up to $h^2$, with $r = \sqrt h$ and $z \sim N(0,1)$: "
-                r"$\mathbb Ep(z) = \sum_j\frac1{2^jj!}\,p^{(2j)}(0)$",
+                rf"Scheme: mean of $(U_{{n+1}}-U_n)^{power}$ up to $h^2$, with $r = \sqrt h$, $z = "
+                rf"r\xi\sqrt{{\beta_A + "
+                r"\frac{h}{2}\beta_A'}$, $\xi \sim N(0,1)$: $\mathbb Ep(\xi) = \sum_j\frac1{2^jj!}\,p^{(2j)}(0)$",
             )
             for power in _MOMENTS
         ),
@@ -181,19 +227,21 @@ _WEAK = Derivation(
             Step(
                 _exact_of_power(power),
                 _MOMENTS[power],
-                rf"Solution: $hL + \frac12h^2L^2$ applied to $(x-y)^{power}$, $L = a\partial + \frac12b^2\partial^2$",
+                rf"Solution: $hL + \frac12h^2L^2$ applied to $(x-y)^{power}$, "
+                r"$L = \partial_A + a\partial_x + \frac12\beta_A\partial_x^2$",
             )
             for power in _MOMENTS
         ),
     ),
-    result=r"Local moments agree up to $O(h^3)$, so $|\mathbb Ef(U_N)-\mathbb Ef(u(A_N))| = O(N^{-2})$ (Milstein & "
-    r"Tretyakov 2004, main theorem on weak approximations). "
-    r"What was left out, $-\frac{h^2}2a'^2Z$ and $\frac h4a''(Z^2-b^2h)$, has mean 0 "
-    r"and is correlated with $U_n$ at $O(h^3)$ only. Going back, $\mathbb Ef(U_N)-\mathbb Ef(u_N) = \frac h2\mathbb E"
-    r"[f'a'b\,\Delta B] = O(h^2)$.",
+    result=r"Local moments up to the fifth agree up to $O(h^3)$, and the sixth are $O(h^3)$, so "
+    r"$|\mathbb Ef(U_N)-\mathbb Ef(u(A_N))| = O(N^{-2})$ (Milstein & Tretyakov 2004, main theorem on weak "
+    r"approximations). What was left out, $-\frac{h^2}2a'^2Z_1$ and $hf_2$ times a quadratic form in $Z_1, Z_2$ less "
+    r"its "
+    r"mean, has mean 0 and is correlated with $U_n$ at $O(h^3)$ only. Going back, $\mathbb Ef(U_N)-\mathbb Ef(u_N) = "
+    r"\frac h2\mathbb E[f'a'\,\Delta B] + \dots = O(h^2)$.",
     source="Milstein & Tretyakov 2004, chapter 2; math.md section 6",
     claims=("order-weak",),
-    shorthand=((_INCREMENT, named("I", _root, _xi)),),
+    shorthand=((_INCREMENT, named("I", _root, _xi)), (_curved, named("Delta_U", sym.Z_1, sym.Z_2))),
 )
 
 DERIVATIONS = (_STRONG, _WEAK)

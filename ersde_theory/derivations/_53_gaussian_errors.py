@@ -23,7 +23,7 @@ _D = sympy.Derivative
 _Psi = sym.Psi(_u)
 _PROPAGATOR = (_D(_Psi, _u), -sym.nu(_u) * _Psi)
 _MEAN = (_D(sym.mean_path(LAM), LAM), NU * sym.mean_path(LAM))
-_dkappa, _ddkappa = _D(KAPPA, LAM), _D(KAPPA, (LAM, 2))
+_dkappa = _D(KAPPA, LAM)
 _nu = sym.nu(_u)
 _F = sympy.Rational
 

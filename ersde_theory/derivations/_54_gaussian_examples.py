@@ -61,7 +61,7 @@ _UNIFORM = Derivation(
     r"units with "
     r"$v = 1$, the error of the variance is $((\lambda_0-\lambda_N)/N)^k\,(1+\lambda_N^2)^p$ times the difference "
     r"between $\lambda_0$ and $\lambda_N$ of the antiderivatives below, the start aside.",
-    assumptions=(r"$P = v+u^2$; each integrand is the density of the page before over $P^p$.",),
+    assumptions=(r"$P = v+u^2$; each integrand is a density of derivation gaussian-variance-densities over $P^p$.",),
     steps=(
         Step(
             sympy.Derivative((_P_t / _P_u) ** (sym.p / 2), _u),
@@ -111,7 +111,8 @@ def _total_defect() -> sympy.Expr:
 _WITNESS = Derivation(
     name="gaussian-exact-steps",
     title="Exact steps as a second witness",
-    statement="The densities of the pages before, read off exact one-step variances without stochastic calculus.",
+    statement="The densities of derivation gaussian-variance-densities, read off exact one-step variances without "
+    "stochastic calculus.",
     assumptions=(
         r"$\varphi = x^2$ makes every coefficient rational: $G_0 = 1-q^2$, $G_1 = -h^2/\lambda$, covariance of the "
         r"solution with its past $P_t$ (a martingale bridge); equal steps.",

@@ -216,4 +216,47 @@ _CHURN = Derivation(
     claims=("reductions",),
 )
 
-DERIVATIONS = (_DDIM, _DDPM, _DPM, _SA, _CHURN)
+_NOISE_PREDICTION = _y - 2 * _t * (sympy.exp(sym.ell) - 1) * (_y - _D) / _s
+_NOISE_VARIANCE = _t**2 * (sympy.exp(2 * sym.ell) - 1)
+_SEEDS = Derivation(
+    name="reduction-seeds-1",
+    title="SEEDS-1 is a member in data prediction, and none in noise prediction",
+    statement=r"SEEDS-1 with data prediction is SDE-DPM-Solver++(1), a member. With noise prediction it solves the "
+    r"linear part of another splitting exactly: ratio, data weight and noise differ from the member's at second order "
+    r"in the step.",
+    assumptions=(r"$\ell = \ln(\lambda_s/\lambda_t)$, $\varepsilon = (y-D)/\lambda_s$, $q = \lambda_t/\lambda_s$.",),
+    steps=(
+        Step(
+            _t / _s * sympy.exp(-sym.ell) * _y + (1 - sympy.exp(-2 * sym.ell)) * _D,
+            _MEMBER_SDE,
+            r"Data prediction, $\frac{\sigma_t}{\sigma_s}e^{-\ell}x_s + \alpha_t(1-e^{-2\ell})D$: solver 1 with "
+            r"$\varphi = x^2$; its noise is the exact one (derivation reduction-dpm-solver-1)",
+            ((sym.ell, _ell),),
+        ),
+        Step(
+            _NOISE_PREDICTION - _MEMBER_SDE,
+            -((1 - _q) ** 2) * (_y - _D),
+            r"Noise prediction, $\frac{\alpha_t}{\alpha_s}x_s - 2\sigma_t(e^\ell-1)\varepsilon$: state and data "
+            r"weights "
+            r"differ by $(1-q)^2$",
+            ((sym.ell, _ell),),
+        ),
+        Step(
+            _NOISE_VARIANCE - _t**2 * (1 - _q**2),
+            (_s**2 - _t**2) * (1 - _q**2),
+            r"Its noise variance $\sigma_t^2(e^{2\ell}-1)$ is too large",
+            ((sym.ell, _ell),),
+        ),
+        Step(
+            (sympy.Derivative(_NOISE_PREDICTION, _y) * _s) ** 2 + _NOISE_VARIANCE - _t**2,
+            2 * (_s - _t) ** 2,
+            r"Data concentrated at 0: a member keeps the variance at $\lambda^2$, here every step adds this",
+            ((sym.ell, _ell),),
+        ),
+    ),
+    result="Which function is held constant over the step decides membership, not the equation.",
+    source="Gonzalez et al. 2023 (SEEDS); Lu et al. 2022 (DPM-Solver++)",
+    claims=("reductions",),
+)
+
+DERIVATIONS = (_DDIM, _DDPM, _DPM, _SA, _CHURN, _SEEDS)

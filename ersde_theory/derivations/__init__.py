@@ -7,11 +7,11 @@ only agree at exact-rational points to 60 digits (counted apart), or it *fails*.
 
 from __future__ import annotations
 
-import difflib
 import functools
 import importlib
 import pkgutil
 
+from ersde_theory import _checks
 from ersde_theory.derivations._proof import Derivation as Derivation
 from ersde_theory.derivations._proof import NonElementary as NonElementary
 from ersde_theory.derivations._proof import Outcome as Outcome
@@ -65,9 +65,4 @@ def by_name(name: str) -> Derivation:
     'Every member of the family keeps the forward marginals'
     """
     names = {derivation.name: derivation for derivation in all()}
-    if name not in names:
-        near = difflib.get_close_matches(name, names, n=1, cutoff=0.3)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        msg = f"name: expected one of {', '.join(names)}, got {name!r}{hint}"
-        raise ValueError(msg)
-    return names[name]
+    return names[_checks.one_of(name, "name", names)]

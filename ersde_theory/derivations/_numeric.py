@@ -55,9 +55,21 @@ def draw_point(symbols: set[sympy.Symbol], rng: random.Random) -> Point:
     return point
 
 
+def _is_inner(node: sympy.Basic) -> bool:
+    """Return whether a node is a derivative with respect to a function, f'(g(t)) as SymPy writes it."""
+    return isinstance(node, sympy.Derivative) and any(isinstance(name, AppliedUndef) for name in node.variables)
+
+
+def _by_a_name(node: sympy.Derivative) -> sympy.Expr:
+    """Return f'(g(t)) as the derivative with respect to a name, taken at g(t)."""
+    inner = next(name for name in node.variables if isinstance(name, AppliedUndef))
+    name = sympy.Dummy("v", positive=inner.is_positive)
+    return sympy.Subs(node.func(*(arg.xreplace({inner: name}) for arg in node.args)), name, inner)
+
+
 def concrete(expr: sympy.Expr, rng: random.Random) -> sympy.Expr:
     """Return the expression with each unspecified function replaced by c exp(linear) + quadratic, all exact."""
-    replaced = expr
+    replaced = expr.replace(_is_inner, _by_a_name)
     for head in heads(expr):
         positive = _symbols.kind_of(head) == "positive"
         low = sympy.Rational(1, 5) if positive else sympy.Integer(-1)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-
-import sympy
 
 from ersde_theory.derivations._ladder import Rule
 from ersde_theory.derivations._step import NonElementary as NonElementary
@@ -13,6 +11,17 @@ from ersde_theory.derivations._step import Outcome as Outcome
 from ersde_theory.derivations._step import Status as Status
 from ersde_theory.derivations._step import Step as Step
 from ersde_theory.derivations._step import named as named
+from ersde_theory.derivations._step import shown as shown
+
+_TYPOGRAPHY = (("``", "\u201c"), ("''", "\u201d"), ("--", "\u2013"))
+
+
+def _typeset(text: str) -> str:
+    """Return a text with LaTeX's quotes and dashes as characters, formulas between dollars as they are."""
+    parts = text.split("$")
+    for written, character in _TYPOGRAPHY:
+        parts[::2] = [part.replace(written, character) for part in parts[::2]]
+    return "$".join(parts)
 
 
 @dataclass(frozen=True)
@@ -59,6 +68,10 @@ class Verification:
         """
         return sum(outcome.status is status for outcome in self.outcomes)
 
+    def _repr_markdown_(self) -> str:
+        """Return the page for a notebook, with the status of every step."""
+        return self.derivation.markdown([f" *({outcome.status.value})*" for outcome in self.outcomes])
+
 
 @dataclass(frozen=True)
 class Derivation:
@@ -85,6 +98,7 @@ class Derivation:
 
     Examples
     --------
+    >>> import sympy
     >>> from ersde_theory.derivations import _symbols as sym
     >>> steps = (Step(sympy.exp(sym.x) ** 2, sympy.exp(2 * sym.x), "Powers of e"),)
     >>> derivation = Derivation("powers", "Powers", "$(e^x)^2 = e^{2x}$", (), steps, "Done.")
@@ -132,7 +146,7 @@ class Derivation:
         -------
         tuple of str
         """
-        return tuple(f"{sympy.latex(name)} := {sympy.latex(meant)}" for meant, name in self.shorthand)
+        return tuple(f"{shown(name)} := {shown(meant)}" for meant, name in self.shorthand)
 
     def latex(self) -> str:
         """Return the page as LaTeX: statement, assumptions, numbered steps with reasons, result.
@@ -149,4 +163,34 @@ class Derivation:
             lines += [r"\begin{enumerate}"]
             lines += [f"\\item {step.reason}\n\\[ {step.latex(self.shorthand)} \\]" for step in self.steps]
             lines += [r"\end{enumerate}"]
-        return "\n".join([*lines, self.result])
+        return "\n".join([*lines, self.result, "", self._provenance(r"\texttt{{{}}}")])
+
+    def _provenance(self, code: str) -> str:
+        """Return name, source and claims in a line; `code` is how a name is set."""
+        claims = ", ".join(code.format(claim) for claim in self.claims) or "none"
+        return f"Derivation {code.format(self.name)}. Source: {self.source}. Claims of the ledger: {claims}."
+
+    def markdown(self, remarks: Sequence[str] = ()) -> str:
+        """Return the page as Markdown with formulas between dollars, as notebooks show it.
+
+        Parameters
+        ----------
+        remarks : sequence of str
+            One for each step, set after its reason; none by default.
+
+        Returns
+        -------
+        str
+        """
+        lines = [f"### {_typeset(self.title)}", f"**Statement.** {_typeset(self.statement)}"]
+        if self.assumptions:
+            lines += ["**Assumptions.**", "\n".join(f"- {_typeset(line)}" for line in self.assumptions)]
+        lines += [f"$${line}$$" for line in self.shorthand_latex()]
+        for number, step in enumerate(self.steps):
+            remark = remarks[number] if remarks else ""
+            lines.append(f"{number + 1}. {_typeset(step.reason)}{remark}\n\n   $${step.latex(self.shorthand)}$$")
+        return "\n\n".join([*lines, f"**Result.** {_typeset(self.result)}", f"*{self._provenance('`{}`')}*"])
+
+    def _repr_markdown_(self) -> str:
+        """Return the page for a notebook."""
+        return self.markdown()

@@ -7,6 +7,7 @@ from enum import StrEnum
 from functools import cached_property
 
 import sympy
+from sympy.printing.latex import LatexPrinter
 
 from ersde_theory.derivations import _cache, _ladder, _numeric, _symbols
 from ersde_theory.derivations._ladder import Rule
@@ -175,7 +176,7 @@ class Step:
         str
         """
         relation = f"\\;{self.sign.replace('>=', chr(92) + 'ge')}" if self.sign else ""
-        left, right = (sympy.latex(_abbreviated(side, shorthand)) for side in (self.lhs, self.rhs))
+        left, right = (shown(_abbreviated(side, shorthand)) for side in (self.lhs, self.rhs))
         return f"{left} = {right}{relation}"
 
 
@@ -258,13 +259,30 @@ class NonElementary:
         str
         """
         del shorthand
-        integral = sympy.latex(sympy.Integral(self.integrand, self.variable))
-        return f"{integral}\\;\\text{{is not elementary}}"
+        return f"{shown(sympy.Integral(self.integrand, self.variable))}\\;\\text{{is not elementary}}"
 
 
 def named(name: str, *arguments: sympy.Expr) -> sympy.Expr:
     """Return a name to show an expression by, with the arguments that matter; for ``shorthand`` only."""
     return sympy.Function(name)(*arguments)
+
+
+class _Printer(LatexPrinter):  # type: ignore[misc]  # SymPy has no annotations
+    """SymPy's, with the names that pages use, and brackets around a product that is differentiated."""
+
+    def _deal_with_super_sub(self, string: str, style: str = "plain") -> str:
+        return _symbols.SHOWN.get(string) or super()._deal_with_super_sub(string, style=style)
+
+    def _print_Derivative(self, expr: sympy.Derivative) -> str:
+        shown, inner = super()._print_Derivative(expr), self._print(expr.expr)
+        if not (expr.expr.is_Mul and shown.endswith(inner)):
+            return shown
+        return f"{shown.removesuffix(inner)}{self._add_parens(inner)}"
+
+
+def shown(expr: sympy.Expr) -> str:
+    """Return an expression in LaTeX as pages show it."""
+    return str(_Printer().doprint(expr))
 
 
 def _abbreviated(side: sympy.Expr, shorthand: tuple[Rule, ...]) -> sympy.Expr:

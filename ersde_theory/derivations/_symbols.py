@@ -36,6 +36,9 @@ class Entry:
     high: sympy.Rational
 
 
+#: What a page shows for a name that says more than its reader needs.
+SHOWN = {"h_step": "h", "lambda_of": r"\lambda", "bar_y": r"\bar{y}", "gamma_churn": r"\gamma", "n_nodes": "n"}
+
 _SYMBOLS: dict[str, Entry] = {}
 _FUNCTIONS: dict[str, tuple[sympy.FunctionClass, str]] = {}
 _DEFAULT_RANGE = {"positive": (sympy.Rational(1, 3), 3), "real": (-2, 2), "natural": (1, 5), "nonnegative": (0, 2)}
@@ -91,12 +94,11 @@ def _half(numerator: int) -> sympy.Rational:
     return sympy.Rational(numerator, 2)
 
 
-# Time, levels (lambda_t < lambda_r < lambda_m < lambda_s), integration variables.
+# Time, levels (lambda_t < lambda_m < lambda_s), integration variables.
 t = symbol("t", "positive")
 r = symbol("r", "positive")
 lam = symbol("lambda", "positive")
 lam_t = symbol("lambda_t", "positive", (_half(1), 1))
-lam_r = symbol("lambda_r", "positive", (1, _half(3)))
 lam_m = symbol("lambda_m", "positive", (_half(3), 2))
 lam_s = symbol("lambda_s", "positive", (2, 3))
 u = symbol("u", "positive")
@@ -127,7 +129,6 @@ p_2 = symbol("p_2", "positive", (_half(3), 4))
 eta = symbol("eta", "positive", (sympy.Rational(1, 10), sympy.Rational(9, 10)))
 phi_s = symbol("varphi_s", "positive", (9, 12))  # ordered so that phi/lambda increases
 phi_t = symbol("varphi_t", "positive", (sympy.Rational(1, 8), sympy.Rational(1, 4)))
-phi_m = symbol("varphi_m", "positive", (1, 2))
 
 # Laws: a density, a law's denoiser, a path's data prediction.
 q = function("q", "positive")
@@ -139,10 +140,8 @@ var = symbol("c", "positive")
 
 # Counting and steps.
 n = symbol("n", "natural")
-k = symbol("k", "natural")
 j = symbol("j", "natural")
 step = symbol("h_step", "positive", (sympy.Rational(1, 10), sympy.Rational(2, 5)))
-eps = symbol("epsilon", "real")
 
 # The process by its beta, the noise scale as a function of time, coordinates of a vector.
 beta = function("B", "positive")
@@ -177,8 +176,12 @@ m_1 = symbol("m_1", "real")
 m_2 = symbol("m_2", "real")
 strength = symbol("b", "positive")
 gamma = symbol("gamma", "real")
-smooth_f = function("f_D", "real")
-drift = function("a_u", "real")
+drift = function("a", "real")
+A = symbol("A", "positive")
+noise_rate = function("beta_A", "positive")
+f_A = symbol("f_A", "real")
+Z_1 = symbol("Z_1", "real")
+Z_2 = symbol("Z_2", "real")
 nodes_n = symbol("n_nodes", "natural", (2, 9))
 
 # Gaussian data of variance v_x: kappa = 1 + tau^2, the rate nu of the linear equation, its propagator.
@@ -187,8 +190,6 @@ kappa = function("kappa", "positive")
 nu = function("nu", "positive")
 Psi = function("Psi", "positive")
 mean_path = function("bar_y", "real")
-step_speed = function("eta_grid", "positive")
-rho = symbol("rho", "positive", (2, 8))
 
 # Known samplers: values of the data prediction, a draw, the step in the half log-SNR and ratios of steps.
 D_0 = symbol("D_0", "real")
@@ -202,7 +203,8 @@ churn = symbol("gamma_churn", "positive", (sympy.Rational(1, 10), _half(1)))
 q_3 = function("q_3", "positive")
 
 # Posterior of a datum, steps counted, gains of a recursion.
-gain = symbol("A", "positive", (sympy.Rational(1, 10), sympy.Rational(9, 10)))
 e_0 = symbol("e_0", "real")
-E_next = symbol("m", "real")
 q_2 = function("q_2", "positive")
+
+# A transition of the forward process.
+kernel = function("K", "positive")

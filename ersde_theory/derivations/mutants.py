@@ -19,7 +19,7 @@ import sympy
 
 from ersde_theory.derivations import Derivation, Status, Step, _numeric
 from ersde_theory.derivations import _symbols as sym
-from ersde_theory.derivations import all as all_derivations
+from ersde_theory.derivations.verification import choose
 from ersde_theory.records import LabelledArray, Record, write_atomically
 
 KINDS = ("sign", "factor", "dropped", "swapped")
@@ -253,15 +253,19 @@ def main(arguments: list[str] | None = None) -> int:
     limits ...
     0
     """
+    from rich.console import Console
     from rich.progress import Progress
 
     parser = argparse.ArgumentParser(prog="python -m ersde_theory.derivations.mutants", description=__doc__)
     parser.add_argument("names", nargs="*", help="derivations; all if none is named")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the counts as a Record")
     options = parser.parse_args(arguments)
-    chosen = [item for item in all_derivations() if not options.names or item.name in options.names]
+    try:
+        chosen = choose(options.names)
+    except ValueError as error:
+        parser.error(str(error))
     begin, tallies, missed = time.perf_counter(), [], []
-    with Progress(disable=not sys.stderr.isatty(), transient=True) as progress:
+    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as progress:
         task = progress.add_task("mutants", total=len(chosen))
         for derivation in chosen:
             counts, found = tally(derivation)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ersde_theory import _checks
 from ersde_theory.derivations import Derivation, Status, Verification, by_name
 from ersde_theory.derivations import all as all_derivations
 from ersde_theory.records import LabelledArray, Record, write_atomically
@@ -30,13 +31,20 @@ def choose(names: Sequence[str] = (), claims: Sequence[str] = ()) -> tuple[Deriv
     tuple of Derivation
         In the order of the book.
 
+    Raises
+    ------
+    ValueError
+        If there is no such derivation, or none that supports such a claim; the nearest name is suggested.
+
     Examples
     --------
     >>> [derivation.name for derivation in choose(claims=["limits"])]
-    ['limits', 'noise-scale', 'scaling']
+    ['limits', 'time-reversal', 'noise-scale', 'scaling']
     """
     wanted = {by_name(name).name for name in names}
     found = all_derivations()
+    for claim in claims:
+        _checks.one_of(claim, "claim", sorted({known for item in found for known in item.claims}))
     if names or claims:
         found = tuple(d for d in found if d.name in wanted or set(d.claims) & set(claims))
     return found

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ersde_theory.report._formulas import mathml, prose
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from markupsafe import Markup
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 # A status is told by its word and its shape; colour only repeats it. The keys are those of derivations.Status.
 SHAPES = {"proved": "■", "verified numerically": "◐", "fails": "✕"}
 _LABELS = {"proved": "proved", "verified numerically": "verified_numerically", "fails": "failing"}
+
+
+_REFERENCE = re.compile(r"\bderivation ([a-z0-9]+(?:-[a-z0-9]+)*)")
 
 
 class StepText(NamedTuple):
@@ -124,6 +128,11 @@ def tally(verifications: Sequence[Verification]) -> str:
     )
 
 
+def _page_prose(text: str, titles: Mapping[str, str]) -> Markup:
+    """Return a text for the page, in which other derivations are called by their titles."""
+    return prose(_REFERENCE.sub(lambda m: f"derivation ``{titles[m[1]]}''" if m[1] in titles else m[0], text))
+
+
 def text_of(verification: Verification, known: frozenset[str]) -> DerivationText:
     """Return a checked derivation as the page shows it.
 
@@ -144,24 +153,29 @@ def text_of(verification: Verification, known: frozenset[str]) -> DerivationText
     >>> text_of(by_name("limits").check(), frozenset()).tally
     '6 steps: 6 proved, 0 verified numerically, 0 failing'
     """
+    from ersde_theory import derivations
+
     item = verification.derivation
+    titles = {other.name: other.title for other in derivations.all()}
     steps = []
     for step, outcome in zip(item.steps, verification.outcomes, strict=False):
         status = outcome.status.value
         equation = mathml(step.latex(item.shorthand))
         style = {"proved": "proved", "verified numerically": "qualified"}.get(status, "no")
-        steps.append(StepText(prose(step.reason), equation, status, SHAPES[status], style, outcome.detail))
+        steps.append(
+            StepText(_page_prose(step.reason, titles), equation, status, SHAPES[status], style, outcome.detail)
+        )
     return DerivationText(
         item.name,
         anchor(item.name),
         prose(item.title),
         tally([verification]),
         verification.holds,
-        prose(item.statement),
-        tuple(prose(line) for line in item.assumptions),
+        _page_prose(item.statement, titles),
+        tuple(_page_prose(line, titles) for line in item.assumptions),
         tuple(mathml(line) for line in item.shorthand_latex()),
         tuple(steps),
-        prose(item.result),
+        _page_prose(item.result, titles),
         item.source,
         tuple(claim for claim in item.claims if claim in known),
     )

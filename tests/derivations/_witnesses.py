@@ -249,13 +249,15 @@ def closed_forms() -> Pairs:
         (_moment(lambda u: u, 2), high**2 - low**2 - 2 * high * low * log),
         (_moment(lambda u: u**2, 1), -((high - low) ** 2) / high),
         (_moment(lambda u: u ** mp.mpf(p), 1), power),
+        ((p - 3) * _moment(lambda u: u**p, 3), p * (low - high) ** 3 + 3 * high * _moment(lambda u: u**p, 2)),
+        (mp.quad(lambda u: (1 - high / u) ** 2 / u, [low, high]), log + (1 - high / low) + (1 - high / low) ** 2 / 2),
     ]
 
 
 def small_steps() -> Pairs:
     """Divide the moments of two small steps by their power and extrapolate."""
     pairs = []
-    for n in range(3):
+    for n in range(5):
         near, far = (
             _moment(exp_power, n, HIGH - step, HIGH) / (-step) ** (n + 1) for step in (mp.mpf("1e-4"), mp.mpf("2e-4"))
         )
@@ -264,9 +266,19 @@ def small_steps() -> Pairs:
 
 
 def no_closed_form() -> Pairs:
-    """Compare the integrals before and after the substitutions; that none is elementary has no numerical witness."""
+    """Compare the integrals before and after the substitution, and residues on circles with the functions of w."""
     after = mp.quad(lambda w: 10 / (w * (mp.exp(w**3) + 10)), [LOW ** mp.mpf("0.1"), HIGH ** mp.mpf("0.1")])
-    return [(mp.quad(lambda u: 1 / exp_power(u), [LOW, HIGH]), after)]
+    pairs = [(mp.quad(lambda u: 1 / exp_power(u), [LOW, HIGH]), after)]
+    for turns in (1, 3):  # two zeros of the denominator: residues that are no constants
+        log = mp.log(10) + turns * mp.pi * 1j  # e^log = -10
+        for zero, integrand, residue in (
+            (-1 / log, lambda w: 1 / (w * (mp.exp(-1 / w) + 10)), lambda w: -w / 10),
+            (log ** (mp.mpf(1) / 3), lambda w: 10 / (w * (mp.exp(w**3) + 10)), lambda w: -1 / (3 * w**3)),
+        ):
+            turn = [mp.mpf("0.01") * mp.expjpi(mp.mpf(k) / 16) for k in range(32)]
+            found = mp.fsum(integrand(zero + step) * step for step in turn) / 32
+            pairs += [(found.real, residue(zero).real), (found.imag, residue(zero).imag)]
+    return pairs
 
 
 def one_step_bound() -> Pairs:

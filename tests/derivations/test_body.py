@@ -91,6 +91,19 @@ def test_latex_of_the_derivation_renders_offline(derivation):
         assert not re.search(r"<m[io]>\\[a-zA-Z]+", shown), formula
 
 
+def references(item) -> set[str]:
+    """Return the names of the derivations that a page refers to."""
+    texts = (item.statement, item.result, *item.assumptions, *(step.reason for step in item.steps))
+    return {name for text in texts for name in re.findall(r"\bderivation (?!of )([a-z0-9]+(?:-[a-z0-9]+)*)", text)}
+
+
+def test_pages_refer_to_derivations_that_exist():
+    """Assert that no page sends its reader to another that is not there, or to itself."""
+    names = {item.name for item in BODY}
+    assert [item.name for item in BODY if not references(item) <= names - {item.name}] == []
+    assert len(set().union(*map(references, BODY))) > 5
+
+
 def reads_as_a_tautology(item, step) -> bool:
     """Return whether both sides of a step are the same, as expressions or as the page shows them."""
     shown = step.latex(item.shorthand).split(" = ")
@@ -187,6 +200,23 @@ def test_verification_reports_failing_steps(tmp_path, capsys):
     assert np.array_equal(Record.load(path)["proved"], [6])
     assert verification.main(["limits", "--latex"]) == 0
     assert r"\section*" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("main", [verification.main, mutants.main])
+@pytest.mark.parametrize("arguments", [["marginal"], ["limits", "marginal"]])
+def test_commands_refuse_an_unknown_name_and_suggest_the_nearest(main, arguments, capsys):
+    """Assert that a misspelt name ends either command with an error, and does not check nothing and succeed."""
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2
+    said = capsys.readouterr()
+    assert "got 'marginal'; did you mean 'marginals'?" in said.err
+    assert said.out == ""
+
+
+@pytest.mark.parametrize("claim", ["limt", "released-vectors"])
+def test_command_refuses_a_claim_that_no_derivation_supports(claim, capsys):
+    """Assert it for a misspelt claim and for one that was measured."""
     with pytest.raises(SystemExit):
-        verification.main(["marginal"])
-    assert "did you mean" in capsys.readouterr().err
+        verification.main(["--claim", claim])
+    assert "claim: expected one of" in capsys.readouterr().err

@@ -9,7 +9,6 @@ from ersde_theory import NoiseScale, TimeGrid, schemes
 from ersde_theory.claims._ladders import VARIANCE, transition
 from ersde_theory.derivations.predicted_errors import (
     GaussianPath,
-    PredictedError,
     mean_error,
     squared_strong_error,
     variance_error,
@@ -21,6 +20,12 @@ PATH = GaussianPath()
 MEAN = 0.7
 TOLERANCE = 0.02
 TARGET = PATH.variance + PATH.lam_min**2
+
+
+def predicts(found: float, expected: float) -> bool:
+    """Return whether a number is the expected one within the tolerance, and one 5 % larger would not be."""
+    assert abs(found / (1.05 * expected) - 1.0) > TOLERANCE
+    return abs(found / expected - 1.0) < TOLERANCE
 
 
 def build(scheme: str, grid: TimeGrid, phi: NoiseScale, start: str):
@@ -39,38 +44,27 @@ def measured(scheme: str, member: str, start: str, n_steps: int, offset: float =
     return float(mean), float(variance) - TARGET
 
 
-CASES = [
-    *(
-        (scheme, member, "increasing", 1280)
-        for scheme in ("published-1", "published-3", "adams-2")
-        for member in ("ode", "exp_power")
-    ),
-    ("published-1", "reverse_sde", "increasing", 1280),
-    ("published-3", "reverse_sde", "increasing", 1280),
-    ("published-2", "reverse_sde", "increasing", 2560),
-    ("adams-2", "reverse_sde", "increasing", 2560),
-    ("published-2", "ode", "increasing", 1280),
-    ("published-2", "exp_power", "increasing", 1280),
-    ("adams-3", "ode", "increasing", 1280),
-    ("adams-3", "exp_power", "increasing", 1280),
-    ("adams-3", "reverse_sde", "increasing", 1280),
+# What is asked for: every pair of these, on one finest grid, with the start of increasing order.
+SCHEMES = ("published-1", "published-2", "published-3", "adams-2", "adams-3")
+MEMBERS = ("ode", "exp_power", "reverse_sde")
+FINEST = 2560
+# And beyond: Adams' own third-order term with a start that does not count, the next order, another power, the release.
+BEYOND = (
     ("adams-3", "ode", "graded", 5120),
     ("adams-3", "exp_power", "graded", 5120),
     ("adams-3", "reverse_sde", "graded", 1280),
     ("adams-4", "reverse_sde", "graded", 1280),
     ("adams-4", "power(1.5)", "graded", 2560),
     ("released-3", "ode", "increasing", 5120),
-]
+)
+CASES = (*((scheme, member, "increasing", FINEST) for scheme in SCHEMES for member in MEMBERS), *BEYOND)
 
 
 @pytest.mark.parametrize(("scheme", "member", "start", "n_steps"), CASES)
 def test_derived_constants_predict_the_variance_error(scheme, member, start, n_steps):
     """Assert that measured over predicted is 1 within 2 % at the finest grid; a constant 5 % larger is not."""
     predicted = variance_error(scheme, member, start=start)
-    ratio = measured(scheme, member, start, n_steps)[1] / predicted.at(n_steps)
-    assert abs(ratio - 1.0) < TOLERANCE
-    broken = PredictedError(predicted.order, 1.05 * predicted.constant)
-    assert abs(ratio * predicted.constant / broken.constant - 1.0) > TOLERANCE
+    assert predicts(measured(scheme, member, start, n_steps)[1], predicted.at(n_steps))
 
 
 @pytest.mark.parametrize("member", ["ode", "exp_power", "power(2.5)"])
@@ -84,12 +78,12 @@ def test_derived_constants_predict_the_variance_error(scheme, member, start, n_s
     ],
 )
 def test_derived_constants_predict_the_mean_error(scheme, start, member):
-    """Assert that an offset start's mean error is predicted within 2 %."""
+    """Assert that an offset start's mean error is predicted within 2 %; a constant 5 % larger is not."""
     predicted = mean_error(scheme, member, 1.0, start=start)
     n_steps = 2560
     exact = mean_of_solution(member)
     found = measured(scheme, member, start, n_steps, offset=1.0)[0] - MEAN - exact
-    assert abs(found / predicted.at(n_steps) - 1.0) < TOLERANCE
+    assert predicts(found, predicted.at(n_steps))
 
 
 def mean_of_solution(member: str) -> float:
@@ -111,7 +105,7 @@ def test_one_constant_gives_the_strong_error_of_every_scheme(scheme, member):
     grid = TimeGrid.karras(n_steps, PATH.lam_max, PATH.lam_min, PATH.rho)
     tableau = build(scheme, grid, phi, "increasing")
     found = exact_strong_error(tableau, VARIANCE, transition(grid, phi))[-1] ** 2
-    assert abs(found / squared_strong_error(member).at(n_steps) - 1.0) < TOLERANCE
+    assert predicts(found, squared_strong_error(member).at(n_steps))
 
 
 @pytest.mark.parametrize(("order", "n_steps"), [(3, 1280), (4, 10240)])
@@ -121,7 +115,7 @@ def test_no_order_passes_two_with_noise_in_the_exact_example(order, n_steps):
     grid = TimeGrid(np.linspace(2.0, 1.0, n_steps + 1))
     tableau = schemes.exponential_adams(grid, NoiseScale.reverse_sde(), order, start="graded")
     _, variance = output_moments(tableau, 0.0, 1.0)
-    assert abs((float(variance) - 2.0) * n_steps**2 / limit - 1.0) < TOLERANCE
+    assert predicts((float(variance) - 2.0) * n_steps**2, limit)
 
 
 def test_unknown_names_are_refused():

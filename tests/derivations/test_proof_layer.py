@@ -6,7 +6,18 @@ import pytest
 import sympy
 from sympy import Derivative, Float, Function, Integer, Integral, Rational, Symbol, exp, sqrt
 
-from ersde_theory.derivations import NonElementary, Status, Step, _cache, _ladder, _symbols, by_name
+from ersde_theory.derivations import (
+    Derivation,
+    NonElementary,
+    Outcome,
+    Status,
+    Step,
+    Verification,
+    _cache,
+    _ladder,
+    _symbols,
+    by_name,
+)
 from ersde_theory.derivations import _symbols as sym
 
 
@@ -166,3 +177,57 @@ def test_zero_length_integral_vanishes():
     """Assert that an integral over nothing is 0, and one over something is not."""
     assert _ladder.carry_out(Integral(sym.phi(sym.u), (sym.u, sym.lam_t, sym.lam_t))) == Integer(0)
     assert _ladder.carry_out(Integral(sym.phi(sym.u), (sym.u, sym.lam_t, sym.lam_s))) != 0
+
+
+def test_derivative_of_a_product_is_bracketed_and_of_a_function_is_not():
+    """Assert that the page says what is differentiated."""
+    product = Step(Derivative(sym.x * sym.q(sym.x, sym.lam), sym.x), sym.x, "")
+    assert r"\frac{\partial}{\partial x} \left(x q" in product.latex()
+    assert (
+        r"\frac{d}{d \lambda} \varphi{\left(\lambda \right)}"
+        in Step(Derivative(sym.phi(sym.lam), sym.lam), 1, "").latex()
+    )
+
+
+def test_page_shows_the_names_of_the_prose():
+    """Assert that the step length is h, and that names which are not renamed keep their subscripts."""
+    shown = Step(sym.step**2 * sym.lam_s + Derivative(sym.level(sym.t), sym.t), sym.x, "").latex()
+    assert shown == r"h^{2} \lambda_{s} + \frac{d}{d t} \lambda{\left(t \right)} = x"
+    assert set(_symbols.SHOWN) <= set(_symbols._SYMBOLS) | set(_symbols._FUNCTIONS)
+
+
+def test_derivative_at_a_function_of_time_is_evaluated():
+    """Assert that the chain rule through a function of time is proved, and refuted at a point where it is wrong."""
+    inside = sym.phi(sym.level(sym.t))
+    chain = Derivative(inside, sym.level(sym.t)) * Derivative(sym.level(sym.t), sym.t)
+    assert Step(Derivative(inside, sym.t), chain, "chain rule").check(cached=False).status is Status.PROVED
+    wrong = Step(Derivative(inside, sym.t), 2 * chain, "planted").check(cached=False)
+    assert wrong.status is Status.FAILS
+    assert "against" in wrong.detail
+
+
+@pytest.fixture
+def page():
+    """Return a derivation with everything that a page can have."""
+    steps = (Step(sympy.exp(sym.x) ** 2, exp(2 * sym.x), "Powers -- of $e$"),)
+    return Derivation("p", "A -- B", "``It'' is $f''$", ("$x$ real",), steps, "Done.", shorthand=((sym.x**2, sym.y),))
+
+
+def test_notebook_shows_the_page_with_typeset_quotes_and_formulas_untouched(page):
+    """Assert that a derivation shows statement, assumptions, steps and result as Markdown."""
+    shown = page._repr_markdown_()
+    assert shown.startswith(
+        "### A \u2013 B\n\n**Statement.** \u201cIt\u201d is $f''$\n\n**Assumptions.**\n\n- $x$ real"
+    )
+    assert f"1. Powers \u2013 of $e$\n\n   $${page.steps[0].latex()}$$" in shown
+    assert "$$y := x^{2}$$" in shown
+    assert shown.endswith("**Result.** Done.\n\n*Derivation `p`. Source: ours. Claims of the ledger: none.*")
+
+
+def test_notebook_shows_the_status_of_every_step_of_a_checked_derivation(page):
+    """Assert that a proof and a failure are told apart on the page."""
+    proved = page.check(cached=False)._repr_markdown_()
+    assert "1. Powers \u2013 of $e$ *(proved)*" in proved
+    failed = Verification(page, (Outcome(Status.FAILS, "planted"),))._repr_markdown_()
+    assert "*(fails)*" in failed
+    assert "proved" not in failed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
@@ -13,6 +14,7 @@ from ersde_theory.cli import app
 from ersde_theory.derivations import Outcome, Status, Step, Verification
 from ersde_theory.records import Record
 from ersde_theory.report import VerifyRun, document, page
+from ersde_theory.report._derivations import text_of
 from ersde_theory.report._formulas import mathml, prose
 from tests.report.test_page import loads, read
 
@@ -183,3 +185,10 @@ def test_formula_in_a_text_is_inline_and_unknown_commands_are_shown_as_written()
     assert 'display="inline"' in prose("so $x = 1$ -- or <not>")
     assert "– or &lt;not&gt;" in prose("so $x = 1$ -- or <not>")
     assert mathml(r"\nosuchcommand x") == r"<code>\nosuchcommand x</code>"
+
+
+def test_page_calls_other_derivations_by_their_titles(made_up):
+    """Assert that a reference is readable on the page, and that a word which is no name stays as it is."""
+    item = dataclasses.replace(made_up.derivation("first"), result="See derivation limits, no derivation helps.")
+    text = str(text_of(item.check(), frozenset()).result)
+    assert text == "See derivation “The ends of the family: ODE and reverse SDE”, no derivation helps."
