@@ -36,6 +36,8 @@ class Draw:
     def __post_init__(self) -> None:
         _checks.one_of(self.kind, "draw kind", DRAW_KINDS)
         for name in ("level_from", "level_to"):
+            if type(getattr(self, name)) is float and getattr(self, name) >= 0.0:
+                continue  # a tableau has thousands
             if _checks.float64_array(getattr(self, name), f"draw {name}", ndim=0) < 0.0:
                 msg = f"draw {name}: expected a number >= 0, got {getattr(self, name)}"
                 raise ValueError(msg)

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from paper_figures.command import figures, progress_bar
+from ersde_theory.laboratory.command import order
+from ersde_theory.progress import progress_bar
+from paper_figures.command import figures
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -31,6 +33,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 app.command()(figures)
+app.command()(order)
 
 _WIDTH = 150  # columns of the table where the output is not a terminal
 _INTERRUPTED = 130

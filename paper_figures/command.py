@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from ersde_theory.progress import progress_bar
 from paper_figures.registry import Settings, figure
 from paper_figures.registry import names as all_names
-
-if TYPE_CHECKING:
-    from rich.progress import Progress
 
 
 def figures(
@@ -71,30 +69,6 @@ def figures(
     failed = _make(chosen, Settings(quick=quick, seed=seed), out)
     if failed:
         raise typer.Exit(1)
-
-
-def progress_bar(console: Console) -> Progress:
-    """Return a progress bar that shows itself on a terminal only.
-
-    Parameters
-    ----------
-    console : Console
-        Where it is drawn.
-
-    Returns
-    -------
-    rich.progress.Progress
-
-    Examples
-    --------
-    >>> import io
-    >>> progress_bar(Console(file=io.StringIO())).disable
-    True
-    """
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 def _make(chosen: list[str], settings: Settings, out: Path) -> bool:

@@ -24,6 +24,8 @@ _MODULES = {
     "quadrature": "convergence",
     "vp-ve-parity": "parity",
     "digits": "digits",
+    "order-ladder": "order_ladder",
+    "work-precision": "work_precision",
 }
 
 
@@ -122,7 +124,7 @@ def figure(name: str) -> PaperFigure:
     Traceback (most recent call last):
         ...
     ValueError: figure: expected one of fei, one_step_error, orders, order-ode, order-strong, order-weak, quadrature,
-    vp-ve-parity, digits, got 'order'; did you mean 'orders'?
+    vp-ve-parity, digits, order-ladder, work-precision, got 'order'; did you mean 'orders'?
     """
     if name not in _MODULES:
         near = difflib.get_close_matches(name, _MODULES, n=1, cutoff=0.3)

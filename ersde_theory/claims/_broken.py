@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ersde_theory.laboratory._faults import louder as louder
 from ersde_theory.tableau import Tableau
 
 
@@ -14,11 +15,6 @@ def off_by(tab: Tableau, relative: float = 1e-6) -> Tableau:
     data = tab.data.copy()
     data[tab.n_rows // 2, 0] *= 1.0 + relative
     return replace(tab, data=data)
-
-
-def louder(tab: Tableau, relative: float = 0.01) -> Tableau:
-    """Return the tableau with all its noise off by a relative amount."""
-    return replace(tab, noise=tab.noise * (1.0 + relative))
 
 
 def swapped_history(tab: Tableau) -> Tableau:

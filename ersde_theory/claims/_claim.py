@@ -157,6 +157,8 @@ class Claim:
         Called with a Context; returns a Finding.
     derivations : tuple of str
         Names of the derivations that it rests on; a run that judges the claim checks them.
+    commands : tuple of str
+        Other commands that make its numbers, besides ``ersde verify <id>``.
 
     Examples
     --------
@@ -174,6 +176,7 @@ class Claim:
     explanation: str
     examine: Callable[[Context], Finding]
     derivations: tuple[str, ...] = ()
+    commands: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ import numpy as np
 
 from analytic import gaussian_transition
 from ersde_theory import schemes
-from ersde_theory.clock import step_clock
 from ersde_theory.errors import OrderFit, StepTransition, exact_strong_error, fit_order
 from ersde_theory.exact_gaussian import output_moments, target_moments
+from ersde_theory.laboratory._gaussian import transition as exact_transition
 from ersde_theory.noise_scale import NoiseScale
 from ersde_theory.problems import problem
 from ersde_theory.records import LabelledArray, Record
@@ -77,19 +77,8 @@ def strong_errors(build: Build, phi: NoiseScale, ladder: Sequence[int]) -> np.nd
 
 
 def transition(grid: TimeGrid, phi: NoiseScale) -> StepTransition:
-    """Return the exact solution over the steps of a grid, from the independent closed forms.
-
-    The unseen part is a difference of variances: its floor is about 1e-8 of the step's noise.
-    """
-    steps = [
-        gaussian_transition(phi.tau_squared, VARIANCE, float(a), float(b))
-        for a, b in zip(grid.levels[:-1], grid.levels[1:], strict=True)
-    ]
-    factor, noise, clock, cross, with_area = np.array(steps, dtype=float).T
-    lever, spread = step_clock(phi, grid.levels[:-1], grid.levels[1:])[1:]
-    root = np.sqrt(np.where(clock > 0.0, clock, 1.0))
-    seen, seen_area = cross / root, (with_area - lever * cross) / (spread * root)
-    return StepTransition(factor, seen, np.sqrt(np.maximum(noise - seen**2 - seen_area**2, 0.0)), seen_area)
+    """Return the exact solution over the steps of a grid, from the independent closed forms."""
+    return exact_transition(grid.levels, phi, VARIANCE)
 
 
 def finest_fit(errors: np.ndarray, ladder: Sequence[int] = LADDER) -> OrderFit:

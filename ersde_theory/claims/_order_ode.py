@@ -98,4 +98,9 @@ CLAIM = Claim(
         "local-error-published",
         "gaussian-variance-densities",
     ),
+    commands=(
+        "ersde order er_sde-3 --kind ode",
+        "ersde order adams-3 --kind ode",
+        "ersde order er_sde-3-released --kind ode --steps 400,800,1600,3200",
+    ),
 )

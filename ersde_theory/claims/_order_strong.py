@@ -64,4 +64,9 @@ CLAIM = Claim(
     "order is 1 for every k.",
     examine=_examine,
     derivations=("strong-order",),
+    commands=(
+        "ersde order er_sde-3 --noise-scale exp_power --kind strong",
+        "ersde order er_sde-3 --noise-scale reverse_sde --kind strong --problem overlapping",
+        "ersde order exponential_sra --noise-scale reverse_sde --kind strong",
+    ),
 )

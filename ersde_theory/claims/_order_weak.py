@@ -93,4 +93,8 @@ CLAIM = Claim(
         "gaussian-variance-densities",
         "no-weak-order-above-two",
     ),
+    commands=(
+        "ersde order er_sde-3 --noise-scale reverse_sde --kind weak --problem mixture",
+        "ersde order er_sde-2 --noise-scale reverse_sde --kind law --problem overlapping",
+    ),
 )

@@ -12,7 +12,8 @@ from tests.project._source import ROOT, Import, Module, imports, modules, parse,
 
 # These parts of ersde_theory tie things together; everything else in it is numerics.
 GLUE = tuple(
-    f"ersde_theory.{part}" for part in ("__main__", "audit", "claims", "cli", "models", "problems", "report", "studies")
+    f"ersde_theory.{part}"
+    for part in ("__main__", "audit", "claims", "cli", "laboratory", "models", "problems", "report", "studies")
 )
 SYMBOLIC = ("ersde_theory.derivations",)
 MAY_IMPORT_CLAIMS = ("ersde_theory.claims", "ersde_theory.cli", "ersde_theory.report")
@@ -83,7 +84,7 @@ def numerics_use_glue(found: Import) -> bool:
 def library_uses_figures(found: Import) -> bool:
     """Return whether a library package imports the figures (the command line may)."""
     return within(found.target, "paper_figures") and not within(
-        found.importer, "paper_figures", "ersde_theory.cli", "ersde_theory.report"
+        found.importer, "paper_figures", "ersde_theory.cli", "ersde_theory.laboratory.command", "ersde_theory.report"
     )
 
 

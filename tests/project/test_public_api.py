@@ -69,13 +69,29 @@ FROZEN = {
     "ersde_theory.schemes": [
         "ddim",
         "ddpm_ancestral",
+        "deis",
+        "dpm_solver_pp",
+        "dpm_solver_pp_sde",
+        "dpm_solver_pp_singlestep",
+        "edm_heun",
+        "edm_stochastic",
         "er_sde",
         "euler_maruyama",
         "exponential_adams",
+        "exponential_pec",
+        "exponential_sra",
+        "sa_solver",
+        "seeds",
+        "uni_pc",
     ],
 }
 # A command line is shown by its own --help and by its tests.
-WITHOUT_EXAMPLES = ("ersde_theory.cli", "ersde_theory.claims")
+WITHOUT_EXAMPLES = (
+    "ersde_theory.cli",
+    "ersde_theory.claims",
+    "ersde_theory.laboratory.__main__",
+    "ersde_theory.laboratory.command",
+)
 
 
 @pytest.mark.parametrize("name", PROMISED)
