@@ -66,6 +66,8 @@ class Scheme:
         The only noise scale functions that it can be built with, empty if any will do; ``power(p)`` is every power.
     graded : bool
         Whether the order without noise needs :meth:`TimeGrid.with_graded_start`.
+    at_least : tuple of str
+        Which of ``ode``, ``strong``, ``weak`` are lower bounds, because the term that limits them can be very small.
     own_noise : bool
         Whether it brings noise of its own, of no phi: then only its output's variance has an exact counterpart.
 
@@ -84,6 +86,7 @@ class Scheme:
     basis: str
     noise_scales: tuple[str, ...] = ()
     graded: bool = False
+    at_least: tuple[str, ...] = ()
     own_noise: bool = False
 
     def accepts(self, noise_scale: NoiseScale) -> bool:
@@ -198,6 +201,7 @@ def _entry(name: str, row: Mapping[str, Any]) -> Scheme:
         basis=row["basis"],
         noise_scales=tuple(row.get("phi", ())),
         graded=row.get("graded", False),
+        at_least=tuple(row.get("at_least", ())),
         own_noise=row.get("own_noise", False),
     )
 

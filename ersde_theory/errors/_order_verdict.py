@@ -34,6 +34,7 @@ _SLOWEST = 0.9  # ratio of successive bends from which the slopes are not seen t
 _DRIFT_SAFETY = 1.75  # Aitken's rule falls short for logarithms
 _SIGNAL = 20.0  # error over standard error with which four points make a fit
 _GAINS = tuple(1.1**k for k in range(1, 146))  # factors of the paths, up to 1e6
+_BOUND_MARGIN = 1.0  # a lower bound is made of slopes that may still fall: it excludes what is a whole order lower
 _RESOLUTION = 1e-4  # relative size of what no expansion in 1/N explains, so that no interval is empty
 
 
@@ -100,7 +101,7 @@ class OrderVerdict:
         p = _checks.real_number(declared, "declared")
         if self.outcome is Outcome.ORDER:
             return abs(self.order - p) > 2.0 * self.half_width
-        return self.outcome is Outcome.AT_LEAST and p < self.order - self.half_width - SETTLED
+        return self.outcome is Outcome.AT_LEAST and p < self.order - self.half_width - _BOUND_MARGIN
 
     def confirms(self, declared: float) -> bool:
         """Return whether the interval contains the declared order, and no other multiple of 1/2.

@@ -191,6 +191,7 @@ def measurement(task: Task, kind: Kind, found: Ladders, seconds: float) -> Measu
         floors=found.floors,
         verdicts=found.verdicts,
         declared=declared_order(task.entry, task.noise_scale, kind, gaussian=gaussian),
+        sharp=gaussian or kind.value not in task.entry.at_least,
         path_steps=found.path_steps,
         seconds=seconds,
     )

@@ -57,6 +57,8 @@ class Measurement:
         One per quantity.
     declared : float or None
         The order that the catalogue declares; None if none.
+    sharp : bool
+        Whether more than the declared order would contradict it too.
     path_steps : int
         Evaluations spent on sampling; 0 without sampling.
     seconds : float
@@ -81,6 +83,7 @@ class Measurement:
     floors: np.ndarray
     verdicts: tuple[OrderVerdict, ...]
     declared: float | None
+    sharp: bool = True
     path_steps: int = 0
     seconds: float = 0.0
 
@@ -111,12 +114,20 @@ class Measurement:
             return False
         if verdict.outcome is Outcome.AT_LEAST:
             return not verdict.contradicts(self.declared) and verdict.order + verdict.half_width >= self.declared - 0.5
-        return verdict.confirms(self.declared)
+        return verdict.confirms(self.declared) or (self._exceeds and not self.sharp)
 
     @property
     def contradicts(self) -> bool:
         """Whether the verdict excludes the declared order."""
-        return self.declared is not None and self.verdict.contradicts(self.declared)
+        if self.declared is None or (self._exceeds and not self.sharp):
+            return False
+        return self.verdict.contradicts(self.declared)
+
+    @property
+    def _exceeds(self) -> bool:
+        """Whether the verdict is an order above the declared one."""
+        found = self.verdict
+        return self.declared is not None and found.outcome is Outcome.ORDER and found.order > self.declared
 
     def record(self) -> Record:
         """Return the measurement as a Record named ``order-ladder``.

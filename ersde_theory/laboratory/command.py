@@ -45,7 +45,8 @@ def order(
 ) -> None:
     r"""Measure the order of convergence of a scheme, and say whether it is the declared one.
 
-    Exit status 0 if it is (or none is declared and one is found), 1 if it is not or could not be decided, 2 for a wrong argument, 130 if interrupted.
+    Exit status 0 if it is (or none is declared and one is found), 1 if it is not or could not be decided, 2 for a
+    wrong argument, 130 if interrupted.
 
     \f
 

@@ -1,0 +1,133 @@
+"""The comparison of schemes: its floor holds, its distance of laws is right, its gains are what is said."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from analytic import GaussianMixture
+from ersde_theory.laboratory import comparison
+from ersde_theory.laboratory._judge import Judge
+from ersde_theory.laboratory._variables import VARIABLES, variable_errors
+from ersde_theory.laboratory.comparison import DEFAULT, RELEASED, SETTINGS, compare
+from ersde_theory.records import Record
+from ersde_theory.time_grid import TimeGrid
+
+ODE, NOISY, REVERSE_SDE = 0, 1, 2
+SPECTRUM = 0
+
+
+@pytest.fixture(scope="module")
+def quick() -> Record:
+    """Give the exact comparison on the spectrum at 10, 20 and 50 evaluations."""
+    return compare(quick=True)
+
+
+def scheme(record: Record, name: str) -> int:
+    """Return the index of a scheme."""
+    return record["scheme"].tolist().index(name)
+
+
+def test_no_scheme_of_one_draw_a_step_is_below_the_floor(quick):
+    """Assert that the floor bounds the exact path errors, that Adams-3 touches it, and that a higher one would not."""
+    one_draw = [s for s, name in enumerate(quick["scheme"].tolist()) if name != "SRA"]
+    errors, floor = quick["rms"][NOISY, SPECTRUM, one_draw], quick["floor"][NOISY, SPECTRUM]
+    errors = errors[np.isfinite(errors).all(axis=1)]
+    assert (errors >= floor).all()
+    assert errors[:, -1].min() < 1.01 * floor[-1]
+    assert not (errors >= 1.01 * floor).all()
+
+
+def test_default_beats_the_released_solver_twofold_on_the_spectrum(quick):
+    """Assert the gain in law for little noise, where it is lost, and that the released solver has none over itself."""
+    gain = quick["gain"][:, SPECTRUM]
+    default = gain[:, scheme(quick, DEFAULT)]
+    assert (default[[ODE, NOISY]] > 2.0).all()
+    assert (default[REVERSE_SDE, 1:] < 1.0).all()
+    assert (gain[:, scheme(quick, RELEASED)] == 1.0).all()
+    assert (gain[:, scheme(quick, "PEC-3-4, ln lambda"), 0] < 1.0).all()
+
+
+def test_without_noise_law_and_path_agree_on_the_spectrum(quick):
+    """Assert that W2 is the RMS path error of the ODE, whose map is monotone in each coordinate."""
+    good = scheme(quick, DEFAULT)
+    assert np.allclose(quick["law"][ODE, SPECTRUM, good], quick["rms"][ODE, SPECTRUM, good], rtol=1e-6)
+
+
+def test_comparison_runs_other_laws_on_coupled_paths(monkeypatch):
+    """Assert that a small run on the mixture measures everything, and ranks the schemes without noise."""
+    small = dataclasses.replace(SETTINGS["mixture"], paths=500, floor_paths=100)
+    monkeypatch.setattr(comparison, "SETTINGS", {"spectrum": SETTINGS["spectrum"], "mixture": small})
+    monkeypatch.setattr(comparison, "EVALUATIONS", (20,))
+    record = compare()
+    mixture = 1
+    assert record["gain"][ODE, mixture, scheme(record, DEFAULT), 0] > 2.0
+    for label in ("median", "rms", "median_error", "rms_error"):
+        assert np.isfinite(record[label][ODE, mixture]).all()
+    balanced = record["scheme"] == "Adams-3, balanced start"
+    assert np.array_equal(np.isnan(record["law"][NOISY, mixture, :, 0]), balanced)
+    assert record["floor"][NOISY, mixture, 0] > 0.5 * record["rms"][NOISY, mixture, scheme(record, "Adams-3"), 0]
+
+
+def test_distance_of_laws_matches_the_characteristic_function():
+    """Assert the distance of two Gaussians from coupled samples, against the exact one at the wave vectors."""
+    n, generator = 20_000, np.random.default_rng(5)
+    exact = generator.standard_normal((n, 2))
+    law = GaussianMixture([1.0], [[0.0, 0.0]], [1.0])
+    found, _ = Judge(law, exact, 0, in_law=True)(1.1 * exact)
+    numbers = np.array([0.5, 1.0, 2.0])
+    expected = np.sqrt(((np.exp(-0.5 * (1.1 * numbers) ** 2) - np.exp(-0.5 * numbers**2)) ** 2).mean())
+    assert abs(found["law"] - expected) < 4.0 * found["law_error"]
+    same, _ = Judge(law, exact, 0, in_law=True)(exact)
+    assert same["law"] == same["median"] == 0.0
+
+
+def test_independent_samples_of_one_law_are_not_resolved():
+    """Assert that the noise is taken off: two samples of one law differ by no more than their noise."""
+    first, second = np.random.default_rng(6).standard_normal((2, 5_000, 2))
+    found, _ = Judge(GaussianMixture([1.0], [[0.0, 0.0]], [1.0]), first, 0, in_law=True)(second)
+    assert found["law"] < 0.01
+
+
+def test_variables_err_and_amplify_as_the_page_says():
+    """Assert why ln lambda is bad, why a bounded variable of scale 2s is good, and what that costs."""
+    found = variable_errors(lambda n: TimeGrid.karras(n, 80.0, 0.002), [10, 20])
+    errors = {name: found["one_step"].values[i, :, 0, 1] for i, name in enumerate(VARIABLES)}
+    growth = dict(zip(VARIABLES, found["amplification"].values, strict=True))
+    spread_one = 2
+    assert (errors["log"] > 1.5 * errors["linear"]).all()
+    assert errors["arctan(2)"][spread_one] < 0.6 * errors["linear"][spread_one]
+    assert errors["arctan(0.5)"][-1] > 4.0 * errors["linear"][-1]
+    assert growth["linear"][0] < 3.0 < 10.0 < growth["arctan(2)"][0]
+
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+
+
+def gains_of_the_page() -> list[tuple[str, str, list[str]]]:
+    """Return problem, noise scale and entries of each row of the page's table of the default's gains."""
+    section = (DOCS / "better_schemes.md").read_text("utf-8").split("## ")[1]
+    measures = (" (W2) |", " (law) |", " (median path) |")
+    rows = [line.strip("| ").split(" | ") for line in section.splitlines() if any(m in line for m in measures)]
+    labels = [row[0].split(" (")[0].rsplit(", ", 1) for row in rows]
+    return [(problem, phi, row[1:]) for (problem, phi), row in zip(labels, rows, strict=True)]
+
+
+def test_page_shows_the_gains_of_the_record():
+    """Assert that every gain of the default in docs/better_schemes.md is the Record's, to the digits shown."""
+    record = Record.load(DOCS / "records" / "comparison.json")
+    table = gains_of_the_page()
+    assert len(table) == 9
+    for problem, phi, entries in table:
+        place = (record["noise_scale"].tolist().index(phi), record["problem"].tolist().index(problem))
+        of = {label: record[label][place] for label in ("gain", "law", "law_error")}
+        good, released = scheme(record, DEFAULT), scheme(record, RELEASED)
+        bounds = of["law"][released] / (of["law"][good] + 2.0 * of["law_error"][good])
+        for k, entry in enumerate(entries):
+            shown = entry.removeprefix("> ").split(" ±")[0]
+            exact = bounds[k] if entry.startswith("> ") else of["gain"][good][k]
+            digits = len(shown.partition(".")[2])
+            assert abs(float(shown) - exact) <= 0.5001 * 10.0**-digits, (problem, phi, entry, exact)
