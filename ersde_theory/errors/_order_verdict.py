@@ -34,6 +34,7 @@ _SLOWEST = 0.9  # ratio of successive bends from which the slopes are not seen t
 _DRIFT_SAFETY = 1.75  # Aitken's rule falls short for logarithms
 _SIGNAL = 20.0  # error over standard error with which four points make a fit
 _GAINS = tuple(1.1**k for k in range(1, 146))  # factors of the paths, up to 1e6
+_MISSED = 1.5  # half-widths from the nearest multiple of 1/2 from which a ladder counts as not yet asymptotic
 _BOUND_MARGIN = 1.0  # a lower bound is made of slopes that may still fall: it excludes what is a whole order lower
 _RESOLUTION = 1e-4  # relative size of what no expansion in 1/N explains, so that no interval is empty
 
@@ -79,6 +80,11 @@ class OrderVerdict:
     half_width: float
     reason: str
     more_paths: int = 0
+
+    @property
+    def nearest(self) -> float:
+        """The multiple of 1/2 that the order is nearest to; nan if nothing could be fitted."""
+        return 0.5 * round(2.0 * self.order) if math.isfinite(self.order) else math.nan
 
     def contradicts(self, declared: float) -> bool:
         """Return whether the declared order is excluded: by twice the half-width, about four standard errors.
@@ -208,6 +214,9 @@ def _with_enough_points(ladder: Ladder, paths: int) -> OrderVerdict:
     slopes, drift = _drift(n, size, noise)
     drift_width = max((abs(end - order) for end in drift), default=0.0)
     width = max(half_width, drift_width)
+    if width < SETTLED and abs(order - 0.5 * round(2.0 * order)) > _MISSED * width:
+        reason = f"needs finer grids, for the slopes rest at {order:.2f} ± {width:.2f}, and orders are multiples of 1/2"
+        return OrderVerdict(Outcome.UNDECIDED, order, width, reason)
     if width < SETTLED:
         return OrderVerdict(Outcome.ORDER, order, width, f"{n.size} points from N = {n[0]:g} to {n[-1]:g}")
     if half_width < SETTLED:

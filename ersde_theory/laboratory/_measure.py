@@ -18,7 +18,7 @@ from ersde_theory.noise_scale import NoiseScale
 from ersde_theory.problems import Problem, problem
 
 DEFAULT_TARGET = 0.05
-FINEST, FINEST_ELSEWHERE = 5120, 640  # steps to which an exact ladder that is undecided moves on
+FINEST, FINEST_ELSEWHERE = 10240, 640  # steps to which an exact ladder that is undecided moves on
 # Of each kind: the default ladder on Gaussian problems, and on others.
 _LADDERS: dict[Kind, tuple[Sequence[int], Sequence[int]]] = {
     Kind.EXACT: ((20, 40, 80, 160, 320, 640), (20, 40, 80, 160, 320, 640)),

@@ -114,7 +114,8 @@ class Measurement:
             return False
         if verdict.outcome is Outcome.AT_LEAST:
             return not verdict.contradicts(self.declared) and verdict.order + verdict.half_width >= self.declared - 0.5
-        return verdict.confirms(self.declared) or (self._exceeds and not self.sharp)
+        nearest = verdict.outcome is Outcome.ORDER and verdict.nearest == self.declared and not self.contradicts
+        return nearest or (self._exceeds and not self.sharp)
 
     @property
     def contradicts(self) -> bool:

@@ -10,6 +10,7 @@ from ersde_theory.errors import strong_ladder, weak_ladder
 from ersde_theory.laboratory._references import ode_reference, sde_reference
 from ersde_theory.laboratory._task import Ladders, Task
 
+_PATH_STEPS = 1.2e9  # evaluations that a weak ladder may take: about a minute
 _PATHS = {"ode": 500, "noise": 4000}
 _REFINEMENT = {"ode": 1, "noise": 4}  # of the reference's levels: the ODE's has its own steps
 _SUMMARIES = (("rms", "end"), ("median", "end"), ("rms", "over_path"), ("median", "over_path"))
@@ -26,6 +27,7 @@ def weak_errors(task: Task) -> Ladders:
         lambda n, seed: law.sample(n, noise_level=top, seed=seed),
         sde_reference(law, task.noise_scale),
         target=task.target,
+        max_path_steps=_PATH_STEPS,
         seed=task.seed,
         progress=lambda done, total: task.advance(done / total),
     )
