@@ -133,6 +133,15 @@ def test_error_on_its_way_through_zero_gives_no_lower_bound():
     assert not verdict.contradicts(3)
 
 
+def test_order_between_the_multiples_of_one_half_is_undecided():
+    """Assert that a ladder at rest at a slope that no scheme has is not called an order, and its neighbour is."""
+    verdict = judge_order(LADDER, LADDER**-2.25)
+    assert verdict.outcome is Outcome.UNDECIDED
+    assert "multiples of 1/2" in str(verdict)
+    assert not verdict.contradicts(2)
+    assert judge_order(LADDER, LADDER**-2.5).confirms(2.5)
+
+
 def test_noise_asks_for_paths_and_the_paths_decide():
     """Assert that the number of paths asked for gives a verdict, and that half of it was not enough."""
     n = LADDER[:5]

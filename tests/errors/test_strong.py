@@ -63,7 +63,7 @@ def test_strong_order_is_one_with_noise_whatever_the_solver(order):
         assert published(order).verdict(statistic).confirms(1)
         assert published(order).verdict(statistic).contradicts(2)
         over_path = published(order).verdict(statistic, "over_path")
-        assert over_path.contradicts(2)
+        assert over_path.order + 2.0 * over_path.half_width < 2.0
         assert not over_path.contradicts(1)
 
 
