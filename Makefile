@@ -1,6 +1,6 @@
 # make verify    the main job: every claim of the ledger with its derivations, without torch; says where the report is
 # make test      lint, types, import rules, doctests of every public example, tests
-# The rest:      make figures | bench | lint | types | clean | test-minimal | verify-all | mutants
+# The rest:      make figures | bench | lint | types | clean | test-minimal | verify-all | mutants | studies
 #
 # Each target sets up its own environment first, once, and again when pyproject.toml or constraints.txt change.
 #   PYTHON=python3.12     the interpreter to build the environment with (>= 3.11; `make clean` before changing it)
@@ -31,7 +31,7 @@ export PYTHONNOUSERSITE := 1
 test test-minimal: export OMP_NUM_THREADS := 1
 test test-minimal: export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: help verify verify-all mutants test test-minimal figures bench lint types clean
+.PHONY: help verify verify-all mutants studies test test-minimal figures bench lint types clean
 .DELETE_ON_ERROR:
 
 help:
@@ -50,6 +50,13 @@ verify-all:
 mutants: $(VENV)/.core
 	@mkdir -p report
 	$(BIN)/python -m ersde_theory.derivations.mutants --json report/mutants.json
+
+# The studies behind docs/records: how often an order verdict is wrong, the headline orders, the schemes compared
+# (about a quarter of an hour).
+studies: $(VENV)/.core
+	$(BIN)/python -m ersde_theory.laboratory trials --json docs/records/order-trials.json
+	$(BIN)/python -m ersde_theory.laboratory headline --json docs/records/headline-orders.json
+	$(BIN)/python -m ersde_theory.laboratory.comparison --json docs/records/comparison.json
 
 test: lint types
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --quiet $(PYTEST_ARGS)

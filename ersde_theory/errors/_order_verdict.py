@@ -327,5 +327,5 @@ def _lower_bound(ladder: Ladder) -> tuple[float, float]:
 def _undecided_by_noise(order: float, half_width: float, gain: float, paths: int) -> OrderVerdict:
     """Return that the paths must be multiplied by a factor."""
     more = math.ceil(paths * max(gain - 1.0, 0.0))
-    reason = f"needs {more} more paths" if more else f"needs {max(gain, 1.0):.3g} times the paths"
+    reason = f"needs {more} more paths" if more else "needs more rungs"
     return OrderVerdict(Outcome.UNDECIDED, order, half_width, reason, more)

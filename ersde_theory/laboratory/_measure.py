@@ -18,7 +18,8 @@ from ersde_theory.noise_scale import NoiseScale
 from ersde_theory.problems import Problem, problem
 
 DEFAULT_TARGET = 0.05
-FINEST, FINEST_ELSEWHERE = 10240, 640  # steps to which an exact ladder that is undecided moves on
+FINEST = 10240  # steps to which an exact ladder that is undecided moves on
+_FINEST_ELSEWHERE = {Kind.LAW: 640, Kind.ODE: 2560}  # those without noise of sampling on other problems
 # Of each kind: the default ladder on Gaussian problems, and on others.
 _LADDERS: dict[Kind, tuple[Sequence[int], Sequence[int]]] = {
     Kind.EXACT: ((20, 40, 80, 160, 320, 640), (20, 40, 80, 160, 320, 640)),
@@ -102,8 +103,8 @@ def measure(
         return _judged(task, what, begin)
 
     result = judged(ladder)
-    finest = FINEST if gaussian else FINEST_ELSEWHERE
-    while steps is None and (gaussian or what in (Kind.LAW, Kind.ODE)) and _may_settle(result, finest):
+    finest = FINEST if gaussian else _FINEST_ELSEWHERE.get(what, 0)
+    while steps is None and _may_settle(result, finest):
         ladder = (*ladder[1:], 2 * ladder[-1])
         result = judged(ladder)
     return result

@@ -10,7 +10,7 @@ from ersde_theory.errors import strong_ladder, weak_ladder
 from ersde_theory.laboratory._references import ode_reference, sde_reference
 from ersde_theory.laboratory._task import Ladders, Task
 
-_PATH_STEPS = 1.2e9  # evaluations that a weak ladder may take: about a minute
+_PATH_STEPS = 3e9  # evaluations that a weak ladder may take: about a minute
 _PATHS = {"ode": 500, "noise": 4000}
 _REFINEMENT = {"ode": 1, "noise": 4}  # of the reference's levels: the ODE's has its own steps
 _SUMMARIES = (("rms", "end"), ("median", "end"), ("rms", "over_path"), ("median", "over_path"))
