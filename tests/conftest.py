@@ -11,6 +11,9 @@ import hypothesis
 import numpy as np
 import pytest
 
+# They run other people's code, once, to record it.
+collect_ignore_glob = ["schemes/record_peers*.py"]
+
 hypothesis.settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
 hypothesis.settings.register_profile("search", derandomize=False, deadline=None, max_examples=2000)
 hypothesis.settings.load_profile("ci")
