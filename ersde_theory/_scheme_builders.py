@@ -65,6 +65,7 @@ BUILDERS: Mapping[str, Build] = {
     "exponential_pec-2-3": _pec(2, 3),
     "exponential_pec-3-3": _pec(3, 3),
     "exponential_pec-3-4": _pec(3, 4),
+    "variable_order_pec": lambda grid, phi: schemes.variable_order_pec(grid, phi, start=_start(phi)),
     "exponential_sra": schemes.exponential_sra,
     "ddim": lambda grid, phi: schemes.ddim(grid, _tau_squared(phi)),
     "ddpm": _without_phi(schemes.ddpm_ancestral),

@@ -241,7 +241,7 @@ class Record:
         ...     Record.load(Path(folder) / "r.json").name
         'r'
         """
-        write_atomically(Path(path), self.to_json())
+        write_atomically(Path(path), self.to_json() + "\n")
 
     @staticmethod
     def load(path: str | Path) -> Record:

@@ -30,7 +30,7 @@ def compute(settings: Settings) -> Record:
     Examples
     --------
     >>> compute(Settings(quick=True))["steps"].tolist()[:2]
-    [40, 80]
+    [20, 40]
     """
     from ersde_theory.laboratory import measure
 

@@ -9,6 +9,10 @@ import numpy as np
 import typer
 from rich.console import Console
 
+from ersde_theory.laboratory._headline_table import headline_table
+from ersde_theory.laboratory.declared import declared_table
+from ersde_theory.laboratory.headline import GAIN_WANTED, OBSERVABLES_WANTED
+from ersde_theory.laboratory.headline import study as headline_study
 from ersde_theory.laboratory.order_trials import TRIALS, study, twins
 from ersde_theory.progress import progress_bar
 
@@ -58,6 +62,58 @@ def run_trials(
     )
     good = counts["wrong"] == 0 and counts["twins_missed"] == 0 and counts["undecided"] <= 0.05 * trials
     raise typer.Exit(0 if good else 1)
+
+
+@app.command(name="headline")
+def run_headline(
+    json_file: Annotated[Path, typer.Option("--json", metavar="FILE", help="Where the Record goes.")],
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
+    seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 0,
+) -> None:
+    r"""Measure the orders of the published ER-SDE-Solver-2 and -3.
+
+    \f
+
+    Parameters
+    ----------
+    json_file : Path
+        Of the Record.
+    workers : int
+        Processes.
+    seed : int
+        Of everything random.
+
+    Raises
+    ------
+    Exit
+        With status 1 if an order is missed or too unsure, for a scheme and noise scale fewer than 4 observables have
+        weak order 2 ± 0.1, or coupled levels gain less than 50.
+    """
+    with progress_bar(Console(stderr=True)) as progress:
+        task = progress.add_task("headline", total=1.0)
+        record = headline_study(
+            workers=workers, seed=seed, advance=lambda share: progress.update(task, completed=share)
+        )
+    record.save(json_file)
+    typer.echo(headline_table(record))
+    said = record.settings
+    for missed in said["missed"]:
+        typer.echo(f"missed: {missed}")
+    typer.echo(
+        f"{said['orders']} orders, {len(said['missed'])} missed; weak order 2 on at least {said['least_observables']} "
+        f"observables; coupled levels gain at least {said['least_gain']:.3g} ({record.seconds:.0f} s)"
+    )
+    enough = said["least_observables"] >= OBSERVABLES_WANTED and said["least_gain"] >= GAIN_WANTED
+    raise typer.Exit(0 if enough and not said["missed"] else 1)
+
+
+@app.command(name="declared")
+def print_declared() -> None:
+    r"""Print the declared orders as a Markdown table, as ``docs/laboratory.md`` has it.
+
+    \f
+    """
+    typer.echo(declared_table(), nl=False)
 
 
 if __name__ == "__main__":

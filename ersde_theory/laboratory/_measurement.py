@@ -107,6 +107,11 @@ class Measurement:
         return decided[0]
 
     @property
+    def decided(self) -> bool:
+        """Whether the verdict is an order."""
+        return self.verdict.outcome is Outcome.ORDER
+
+    @property
     def agrees(self) -> bool:
         """Whether the verdict confirms the declared order; a lower bound that reaches it does too."""
         verdict = self.verdict

@@ -78,7 +78,6 @@ def order(
     Exit
         With the status.
     """
-    from ersde_theory.errors import Outcome
     from ersde_theory.laboratory._measure import measure
 
     if list_only:
@@ -110,8 +109,7 @@ def order(
         raise typer.Exit(_INTERRUPTED) from None
     _print(result)
     _write(result, out, json_file)
-    decided = result.agrees or (result.declared is None and result.verdict.outcome is Outcome.ORDER)
-    raise typer.Exit(0 if decided else 1)
+    raise typer.Exit(0 if result.agrees or (result.declared is None and result.decided) else 1)
 
 
 def _numbers(steps: str | None) -> tuple[int, ...] | None:
@@ -147,11 +145,13 @@ def _every(scheme_name: str | None) -> None:
 
     from ersde_theory.laboratory.exact_orders import exact_orders
 
-    with progress_bar(Console(stderr=True)) as progress:
-        task = progress.add_task("exact orders", total=1.0)
-        found = exact_orders(
-            None if scheme_name is None else [scheme_name], advance=lambda share: progress.update(task, completed=share)
-        )
+    names = None if scheme_name is None else [scheme_name]
+    try:
+        with progress_bar(Console(stderr=True)) as progress:
+            task = progress.add_task("exact orders", total=1.0)
+            found = exact_orders(names, advance=lambda share: progress.update(task, completed=share))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in ("scheme", "φ", "declared", "exact, Gaussian data", ""):
         table.add_column(column, no_wrap=True)

@@ -1,8 +1,9 @@
 r"""The comparison of schemes at equal numbers of evaluations: ``python -m ersde_theory.laboratory.comparison``.
 
-Every scheme runs on the same levels (Karras, rho = 7) with the same noise. On the Gaussian spectrum all errors are
+Every scheme runs on the same levels (Karras) with the same noise. On the Gaussian spectrum all errors are
 exact. Elsewhere a path's error is taken against a reference on the same Brownian path, and so is the error of a
-mixture's law: most of the noise of the two samples is common and cancels.
+mixture's law: most of the noise of the two samples is common and cancels. What was learned on `SETTINGS` is tried on
+`HELD_OUT`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import typer
@@ -27,16 +28,19 @@ from ersde_theory.laboratory._judge import RESAMPLES, Judge, exact_floor, sample
 from ersde_theory.laboratory._references import ode_end, sde_end
 from ersde_theory.laboratory._variables import variable_errors
 from ersde_theory.noise_scale import NoiseScale
-from ersde_theory.problems import problem
+from ersde_theory.problems import Problem, problem
 from ersde_theory.records import LabelledArray, Record, write_atomically
 from ersde_theory.sampling import sample
 from ersde_theory.tableau import Tableau
 from ersde_theory.time_grid import TimeGrid
 
+if TYPE_CHECKING:
+    from analytic import Law
+
 EVALUATIONS = (10, 15, 20, 30, 50, 100, 200)
 NOISE_SCALES = ("ode", "exp_power", "reverse_sde")  # the third only where errors are exact
 RELEASED = "ER-SDE-3 as released"
-DEFAULT = "PEC-3-3, lambda"
+DEFAULT = "PEC, variable order"
 _REFINEMENT = 2  # of the reference's levels, against all levels that a scheme uses
 MakeGrid = Callable[[int], TimeGrid]
 Build = Callable[[MakeGrid, int, NoiseScale], Tableau | None]
@@ -61,7 +65,8 @@ SCHEMES: dict[str, Build] = {
     "Adams-3": lambda grid, budget, phi: schemes.exponential_adams(grid(budget), phi, 3),
     "Adams-3, balanced start": _balanced,
     "PEC-3-3, arctan(2)": _pec(3, 3, "arctan(2)"),
-    DEFAULT: lambda grid, budget, phi: schemes.exponential_pec(grid(budget), phi),
+    "PEC-3-3, lambda": _pec(3, 3, "linear"),
+    DEFAULT: lambda grid, budget, phi: schemes.variable_order_pec(grid(budget), phi),
     "PEC-2-3, arctan(0.5)": _pec(2, 3, "arctan(0.5)"),
     "PEC-3-4, ln lambda": _pec(3, 4, "log"),  # UniPC-3, and SA-Solver's variable
     "SRA": lambda grid, budget, phi: schemes.exponential_sra(grid(budget // 2), phi),
@@ -75,14 +80,16 @@ class Setting:
 
     Attributes
     ----------
-    problem : str
-        Name of the law's problem.
+    problem : Problem
+        The law.
     lam_max, lam_min : float
         First and last level.
     paths : int
         0 where all errors are exact.
     floor_paths : int
         Of those, how many to run twice for the floor.
+    rho : float
+        Of the Karras grids.
 
     Examples
     --------
@@ -90,11 +97,12 @@ class Setting:
     10
     """
 
-    problem: str
+    problem: Problem
     lam_max: float
     lam_min: float
     paths: int
     floor_paths: int
+    rho: float = 7.0
 
     def grid(self, n_steps: int) -> TimeGrid:
         """Return the Karras grid of so many steps.
@@ -113,26 +121,55 @@ class Setting:
         >>> SETTINGS["digits"].grid(3).levels[-1]
         np.float64(0.002)
         """
-        return TimeGrid.karras(n_steps, self.lam_max, self.lam_min)
+        return TimeGrid.karras(n_steps, self.lam_max, self.lam_min, self.rho)
+
+
+def _five_modes() -> Problem:
+    """Return a mixture in the plane, drawn once from a seed, whose modes are narrow."""
+
+    def law() -> Law:
+        from analytic import GaussianMixture
+
+        generator = np.random.default_rng(77)
+        weights, means = generator.dirichlet(np.full(5, 4.0)), generator.uniform(-2.0, 2.0, (5, 2))
+        return GaussianMixture(weights, means, generator.uniform(0.1, 0.5, 5) ** 2)
+
+    return Problem("five modes", "two dimensions, five Gaussians", law, lambda n: TimeGrid.karras(n, 80.0, 0.002))
 
 
 SETTINGS = {
-    "spectrum": Setting("spectrum", 80.0, 0.002, 0, 0),
-    "mixture": Setting("mixture", 20.0, 0.02, 50_000, 1_000),
-    "mixture, wide": Setting("mixture", 80.0, 0.002, 50_000, 1_000),
-    "digits": Setting("digits", 80.0, 0.002, 400, 40),
+    "spectrum": Setting(problem("spectrum"), 80.0, 0.002, 0, 0),
+    "mixture": Setting(problem("mixture"), 20.0, 0.02, 50_000, 1_000),
+    "mixture, wide": Setting(problem("mixture"), 80.0, 0.002, 50_000, 1_000),
+    "digits": Setting(problem("digits"), 80.0, 0.002, 400, 40),
+}
+HELD_OUT = {
+    "spectrum, rho 5": Setting(problem("spectrum"), 80.0, 0.002, 0, 0, rho=5.0),
+    "spectrum, 160 to 0.002": Setting(problem("spectrum"), 160.0, 0.002, 0, 0),
+    "five modes": Setting(_five_modes(), 80.0, 0.002, 50_000, 100),
+    "five modes, short": Setting(_five_modes(), 20.0, 0.02, 50_000, 100, rho=5.0),
+    "digits, rho 5": Setting(problem("digits"), 80.0, 0.002, 300, 20, rho=5.0),
+    "digits, 40 to 0.01": Setting(problem("digits"), 40.0, 0.01, 300, 20),
 }
 Values = dict[str, np.ndarray]
 Tick = Callable[[], None]
 
 
-def compare(*, quick: bool = False, seed: int = 0, advance: Callable[[float], None] | None = None) -> Record:
+def compare(
+    *,
+    quick: bool = False,
+    held_out: bool = False,
+    seed: int = 0,
+    advance: Callable[[float], None] | None = None,
+) -> Record:
     r"""Return errors of all schemes on all problems at equal evaluations.
 
     Parameters
     ----------
     quick : bool
-        The spectrum at 10, 20 and 50 evaluations only.
+        Only where all errors are exact, at 10, 20 and 50 evaluations.
+    held_out : bool
+        The laws and grids of `HELD_OUT` at 10 to 50 evaluations, in place of those of `SETTINGS`.
     seed : int
         Of everything random.
     advance : callable, optional
@@ -154,12 +191,13 @@ def compare(*, quick: bool = False, seed: int = 0, advance: Callable[[float], No
     --------
     >>> record = compare(quick=True)
     >>> record["gain"].shape
-    (3, 1, 9, 3)
+    (3, 1, 10, 3)
     """
     begin = time.perf_counter()
-    counts = (10, 20, 50) if quick else EVALUATIONS
-    names = ["spectrum"] if quick else list(SETTINGS)
-    cells = [(i, j) for j, name in enumerate(names) for i in range(2 if SETTINGS[name].paths else len(NOISE_SCALES))]
+    chosen = HELD_OUT if held_out else SETTINGS
+    counts = (10, 20, 50) if quick else tuple(n for n in EVALUATIONS if n <= 50 or not held_out)
+    names = [name for name, setting in chosen.items() if not (quick and setting.paths)]
+    cells = [(i, j) for j, name in enumerate(names) for i in range(2 if chosen[name].paths else len(NOISE_SCALES))]
     shape = (len(NOISE_SCALES), len(names), len(SCHEMES), len(counts))
     found: Values = {}
     done, total = itertools.count(1), len(cells) * len(SCHEMES) * len(counts)
@@ -170,9 +208,9 @@ def compare(*, quick: bool = False, seed: int = 0, advance: Callable[[float], No
             advance(next(done) / total)
 
     for i, j in cells:
-        setting, phi = SETTINGS[names[j]], NoiseScale.from_name(NOISE_SCALES[i])
+        setting, phi = chosen[names[j]], NoiseScale.from_name(NOISE_SCALES[i])
         tableaus = [[build(setting.grid, n, phi) for n in counts] for build in SCHEMES.values()]
-        values = _run(setting, tableaus, phi, seed, tick) if setting.paths else _exact(tableaus, phi, tick)
+        values = _run(setting, tableaus, phi, seed, tick) if setting.paths else _exact(setting, tableaus, phi, tick)
         values |= _floors(setting, counts, phi, seed)
         for label, value in values.items():
             whole = found.setdefault(label, np.full(shape if value.ndim == 2 else (*shape[:2], shape[3]), np.nan))
@@ -183,14 +221,14 @@ def compare(*, quick: bool = False, seed: int = 0, advance: Callable[[float], No
     }
     for dim, coordinate in zip(dims, (NOISE_SCALES, names, list(SCHEMES), counts), strict=True):
         arrays[dim] = LabelledArray((dim,), np.array(coordinate))
-    arrays |= variable_errors(SETTINGS["spectrum"].grid, counts)
-    settings = {"seed": seed, "quick": quick, "paths": {name: SETTINGS[name].paths for name in names}}
+    arrays |= variable_errors(next(iter(chosen.values())).grid, counts)
+    settings = {"seed": seed, "quick": quick, "paths": {name: chosen[name].paths for name in names}}
     return Record("comparison", settings, arrays, seconds=time.perf_counter() - begin)
 
 
-def _exact(tableaus: list[list[Tableau | None]], phi: NoiseScale, tick: Tick) -> Values:
+def _exact(setting: Setting, tableaus: list[list[Tableau | None]], phi: NoiseScale, tick: Tick) -> Values:
     """Return the exact errors on the Gaussian spectrum."""
-    variances = _spectrum()
+    variances = _variances(setting)
     size = float(np.sqrt(variances.sum()))
     law, rms = (np.full((len(tableaus), len(tableaus[0])), np.nan) for _ in range(2))
     for s, k, tab in _present(tableaus):
@@ -205,13 +243,13 @@ def _exact(tableaus: list[list[Tableau | None]], phi: NoiseScale, tick: Tick) ->
 
 def _run(setting: Setting, tableaus: list[list[Tableau | None]], phi: NoiseScale, seed: int, tick: Tick) -> Values:
     """Return the errors on a law that has to be run, on coupled paths."""
-    law = problem(setting.problem).make_law()
+    law = setting.problem.make_law()
     levels = np.concatenate([node_levels(tab) for _, _, tab in _present(tableaus)])
     fine = TimeGrid(np.unique(levels)[::-1]).refine(_REFINEMENT)
     start = law.sample(setting.paths, noise_level=setting.lam_max, seed=seed)
     path = BrownianPath(phi, fine, seed)
     exact = ode_end(law, fine, start) if phi.name == "ode" else sde_end(law, path, start)
-    judge = Judge(law, exact, seed, in_law=phi.name != "ode" and setting.problem == "mixture")
+    judge = Judge(law, exact, seed, in_law=phi.name != "ode" and start.shape[1] == 2)
     shape = (len(tableaus), len(tableaus[0]))
     values: Values = {}
     resamples = np.full((*shape, RESAMPLES), np.nan)
@@ -230,8 +268,8 @@ def _floors(setting: Setting, counts: tuple[int, ...], phi: NoiseScale, seed: in
     if phi.name == "ode":
         return {"floor": np.zeros(len(counts))}
     if not setting.paths:
-        return {"floor": np.array([exact_floor(setting.grid(n), phi, _spectrum()) for n in counts])}
-    law = problem(setting.problem).make_law()
+        return {"floor": np.array([exact_floor(setting.grid(n), phi, _variances(setting)) for n in counts])}
+    law = setting.problem.make_law()
     pairs = [sampled_floor(law, setting.grid(n), phi, setting.floor_paths, seed) for n in counts]
     return dict(zip(("floor", "floor_median"), np.array(pairs).T, strict=True))
 
@@ -249,16 +287,16 @@ def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
     return np.asarray(numerator / np.where(denominator > 0.0, denominator, np.nan))
 
 
-def _spectrum() -> np.ndarray:
-    """Return the variances of the Gaussian spectrum."""
-    known = problem("spectrum").spectrum
-    assert known is not None
-    return known[1]
+def _variances(setting: Setting) -> np.ndarray:
+    """Return the variances of a Gaussian law."""
+    assert setting.problem.spectrum is not None
+    return setting.problem.spectrum[1]
 
 
 def command(
     json_file: Annotated[Path, typer.Option("--json", metavar="FILE", help="Where the Record goes.")],
     quick: Annotated[bool, typer.Option("--quick", help="The spectrum only, seconds.")] = False,
+    held_out: Annotated[bool, typer.Option("--held-out", help="Laws and grids on which nothing was chosen.")] = False,
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Of everything random.")] = 0,
 ) -> None:
     """Compare schemes at equal numbers of evaluations, and write a Record.
@@ -269,6 +307,8 @@ def command(
         Where it goes.
     quick : bool
         The spectrum only.
+    held_out : bool
+        Laws and grids on which nothing was chosen.
     seed : int
         Of everything random.
 
@@ -286,7 +326,12 @@ def command(
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("comparison", total=1.0)
-        record = compare(quick=quick, seed=seed, advance=lambda share: progress.update(task, completed=share))
+        record = compare(
+            quick=quick,
+            held_out=held_out,
+            seed=seed,
+            advance=lambda share: progress.update(task, completed=share),
+        )
     write_atomically(json_file, record.to_json() + "\n")
 
 

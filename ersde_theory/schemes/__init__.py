@@ -16,6 +16,7 @@ from ersde_theory.schemes._exponential_sra import exponential_sra as exponential
 from ersde_theory.schemes._sa_solver import sa_solver as sa_solver
 from ersde_theory.schemes._seeds import seeds as seeds
 from ersde_theory.schemes._uni_pc import uni_pc as uni_pc
+from ersde_theory.schemes._variable_order_pec import variable_order_pec as variable_order_pec
 
 __all__ = [
     "ddim",
@@ -34,4 +35,5 @@ __all__ = [
     "sa_solver",
     "seeds",
     "uni_pc",
+    "variable_order_pec",
 ]

@@ -80,33 +80,85 @@ def exponential_pec(
     ----------
     Hairer, Norsett & Wanner, Solving Ordinary Differential Equations I, section III.8 (PEC); ``math.md`` section 6.
     """
-    _checks.instance(grid, "grid", TimeGrid)
-    _checks.instance(noise_scale, "noise_scale", NoiseScale)
     p = _checks.integer(predictor, "predictor", minimum=1, maximum=4)
     c = _checks.integer(corrector, "corrector", minimum=2, maximum=5)
     _checks.instance(variable, "variable", InterpolationVariable)
-    _checks.one_of(start, "start", _STARTS)
-    if np.isinf(grid.levels[0]):
-        msg = "grid: expected a finite first level, got inf"
-        raise ValueError(msg)
-    if start == "balanced":
-        grid = balanced_start(grid, range(3, min(p + 1, c)))
-    noise_scale.check_admissible(grid.levels)
+    grid = pec_grid(grid, noise_scale, min(p + 1, c), start)
     variance = noise_scale.noise_variance(grid.levels[:-1], grid.levels[1:])
     return pec_tableau(
         f"exponential_pec-{p}-{c} {variable.name} {start}, {noise_scale.name}",
         grid,
         exponential_ratio(noise_scale, grid),
-        _weights(noise_scale, grid, p, variable, ahead=0),
-        _weights(noise_scale, grid, c, variable, ahead=1),
+        pec_weights(noise_scale, grid, p, variable, ahead=0),
+        pec_weights(noise_scale, grid, c, variable, ahead=1),
         np.sqrt(variance),
     )
 
 
-def _weights(
+def pec_grid(grid: TimeGrid, noise_scale: NoiseScale, order: int, start: str) -> TimeGrid:
+    """Return the grid that a predictor-corrector scheme runs on, all checked.
+
+    Parameters
+    ----------
+    grid : TimeGrid
+        N steps from a finite level.
+    noise_scale : NoiseScale
+        phi, admissible on the grid.
+    order : int
+        The order that a balanced start is to keep.
+    start : {"increasing", "balanced"}
+        As :func:`exponential_pec` takes it.
+
+    Returns
+    -------
+    TimeGrid
+        Itself, or with the extra levels of a balanced start.
+
+    Examples
+    --------
+    >>> pec_grid(TimeGrid([4.0, 2.0, 1.0]), NoiseScale.ode(), 4, "balanced").n_steps
+    3
+    """
+    _checks.instance(grid, "grid", TimeGrid)
+    _checks.instance(noise_scale, "noise_scale", NoiseScale)
+    _checks.one_of(start, "start", _STARTS)
+    if np.isinf(grid.levels[0]):
+        msg = "grid: expected a finite first level, got inf"
+        raise ValueError(msg)
+    if start == "balanced":
+        grid = balanced_start(grid, range(3, order))
+    noise_scale.check_admissible(grid.levels)
+    return grid
+
+
+def pec_weights(
     noise_scale: NoiseScale, grid: TimeGrid, count: int, variable: InterpolationVariable, *, ahead: int
 ) -> np.ndarray:
-    """Return the weights of the evaluations i + ahead, ... (at most `count`) of each step, shape (N, count)."""
+    """Return the weights of the evaluations i + ahead, ... (at most `count`) in each step.
+
+    Parameters
+    ----------
+    noise_scale : NoiseScale
+        phi.
+    grid : TimeGrid
+        N steps from a finite level.
+    count : int
+        How many values are interpolated.
+    variable : InterpolationVariable
+        In which.
+    ahead : int
+        0 for a prediction, 1 for a correction, whose newest evaluation is at the step's end.
+
+    Returns
+    -------
+    float64 array of shape (N, count)
+        First order where the step goes to level 0.
+
+    Examples
+    --------
+    >>> pec_weights(NoiseScale.ode(), TimeGrid([4.0, 2.0, 1.0]), 2, InterpolationVariable.linear(), ahead=0).shape
+    (2, 2)
+    """
     levels, step = grid.levels, np.arange(grid.n_steps)
     usable = np.minimum(step + 1 + ahead, count)
     usable[levels[1:] == 0.0] = 1

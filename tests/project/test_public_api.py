@@ -83,6 +83,7 @@ FROZEN = {
         "sa_solver",
         "seeds",
         "uni_pc",
+        "variable_order_pec",
     ],
 }
 # A command line is shown by its own --help and by its tests.

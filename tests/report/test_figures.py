@@ -209,11 +209,14 @@ def test_orders_are_those_known_at_80_steps(noise_scale, scheme, expected):
     assert got == pytest.approx(expected, rel=0.006)
 
 
+OF_NO_CLAIM = {"order-ladder", "work-precision", "comparison", "headline-orders"}  # tools and studies beside the ledger
+
+
 def test_every_figure_says_what_it_shows():
     """Assert that names fit, descriptions are sentences, and claims are named."""
     for item in figures():
         assert item.name in names()
-        assert item.claims
+        assert item.claims or item.name in OF_NO_CLAIM
         assert len(item.description) > 80
         assert item.description.endswith(".")
 
