@@ -88,10 +88,14 @@ FROZEN = {
 }
 # A command line is shown by its own --help and by its tests.
 WITHOUT_EXAMPLES = (
+    "ersde_theory.audit.command",
     "ersde_theory.cli",
     "ersde_theory.claims",
     "ersde_theory.laboratory.__main__",
     "ersde_theory.laboratory.command",
+    "ersde_theory.models.command",
+    "ersde_theory.network_errors.command",
+    "ersde_theory.studies.command",
 )
 
 
