@@ -1,5 +1,6 @@
 # make verify    the main job: every claim of the ledger with its derivations, without torch; says where the report is
 # make test      lint, types, import rules, doctests of every public example, tests
+# make docs      the documentation site, docs/_build/html/index.html, offline
 # The rest:      make figures | bench | lint | types | clean | test-minimal | verify-all | mutants | studies
 #
 # Each target sets up its own environment first, once, and again when pyproject.toml or constraints.txt change.
@@ -31,7 +32,7 @@ export PYTHONNOUSERSITE := 1
 test test-minimal: export OMP_NUM_THREADS := 1
 test test-minimal: export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: help verify verify-all mutants studies test test-minimal figures bench lint types clean
+.PHONY: help verify verify-all mutants studies test test-minimal figures docs bench lint types clean
 .DELETE_ON_ERROR:
 
 help:
@@ -70,6 +71,10 @@ test-minimal: $(VENV)/.unit
 
 figures: $(VENV)/.core
 	$(BIN)/python -m paper_figures $(FIGURES)
+
+docs: $(VENV)/.test
+	$(BIN)/python -m sphinx -b html -W --keep-going -q docs docs/_build/html
+	@echo "Site: $(CURDIR)/docs/_build/html/index.html"
 
 bench: $(VENV)/.bench
 	@set -e; for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py; done
