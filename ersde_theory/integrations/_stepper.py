@@ -1,0 +1,296 @@
+"""A tableau run from outside: a state machine that consumes one value of the network at a time.
+
+The loop of :func:`ersde_theory.sample` calls the network itself. A scheduler is called by a pipeline instead, once a
+network value; between two values it makes one linear combination, into which all rows of the tableau in between
+(a correction and the prediction after it, say) are merged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from ersde_theory.sampling import NonFiniteError
+from ersde_theory.tableau import Tableau
+
+
+@dataclass(frozen=True)
+class Step:
+    """What leads from the state of one evaluation to that of the next, or to the last row.
+
+    Attributes
+    ----------
+    factor : float
+        Of the state.
+    data : tuple of (int, float)
+        Evaluations with their weights, the newest first; never a weight 0.
+    noise : tuple of (int, float)
+        Draws with their weights.
+    """
+
+    factor: float
+    data: tuple[tuple[int, float], ...]
+    noise: tuple[tuple[int, float], ...]
+
+
+def steps_of(tab: Tableau) -> tuple[Step, ...]:
+    """Return the merged steps of a tableau whose row 0 feeds its first evaluation, one for each evaluation.
+
+    Parameters
+    ----------
+    tab : Tableau
+        The sampler.
+
+    Returns
+    -------
+    tuple of Step
+
+    Raises
+    ------
+    ValueError
+        If rows come before the first evaluation.
+
+    Examples
+    --------
+    >>> from ersde_theory import NoiseScale, TimeGrid, schemes
+    >>> steps_of(schemes.er_sde(TimeGrid([4.0, 1.0, 0.0]), NoiseScale.ode(), 1))[1]
+    Step(factor=0.0, data=((1, 1.0),), noise=())
+    """
+    if tab.evaluation[0] != 0:
+        msg = f"tab: expected a sampler that evaluates at its start, got {tab.name}"
+        raise ValueError(msg)
+    found: list[Step] = []
+    factor, data, noise = 1.0, dict[int, float](), dict[int, float]()
+    for r in range(1, tab.n_rows):
+        previous = float(tab.previous[r])
+        factor *= previous
+        for sums, columns, values in (
+            (data, tab.data_columns[r], tab.data[r]),
+            (noise, tab.noise_columns[r], tab.noise[r]),
+        ):
+            for column in sums:
+                sums[column] *= previous
+            for column, value in zip(columns.tolist(), values.tolist(), strict=True):
+                if column >= 0:
+                    sums[column] = sums.get(column, 0.0) + value
+        if tab.evaluation[r] >= 0 or r == tab.n_rows - 1:
+            used = [tuple((k, sums[k]) for k in sorted(sums, reverse=True) if sums[k] != 0.0) for sums in (data, noise)]
+            found.append(Step(factor, *used))
+            factor, data, noise = 1.0, {}, {}
+    return tuple(found)
+
+
+class TableauStepper:
+    """Runs a tableau one network value at a time, on torch tensors.
+
+    Sums are taken in float32 at least, in float64 for a float64 state. Nothing that is given is changed, and nothing
+    that is returned is used again.
+
+    Parameters
+    ----------
+    tab : Tableau
+        The sampler; its row 0 feeds its first evaluation.
+    noise_factor : float
+        Multiplies every draw's weight; 1 is the sampler as it is.
+
+    Raises
+    ------
+    ValueError
+        If the tableau has rows before its first evaluation.
+
+    Examples
+    --------
+    >>> from ersde_theory import NoiseScale, TimeGrid, schemes
+    >>> stepper = TableauStepper(schemes.er_sde(TimeGrid([4.0, 1.0, 0.0]), NoiseScale.ode(), 1))
+    >>> x = torch.tensor([[8.0]])
+    >>> while not stepper.finished:
+    ...     x = stepper.advance(x, 0.5 * x)
+    >>> x.item()
+    2.5
+    """
+
+    def __init__(self, tab: Tableau, noise_factor: float = 1.0) -> None:
+        self.tab = tab
+        self.steps = steps_of(tab)
+        self.index = 0
+        self._noise_factor = noise_factor
+        self._values: dict[int, tuple[float, torch.Tensor]] = {}
+        last_use = {k: i for i, step in enumerate(self.steps) for k, _ in step.data}
+        self._last_use = [last_use.get(k, -1) for k in range(len(self.steps))]
+        fed = tab.evaluation >= 0
+        self._units = list(zip(tab.alpha[fed].tolist(), tab.sigma[fed].tolist(), strict=True))
+
+    @property
+    def finished(self) -> bool:
+        """Whether every value has been consumed."""
+        return self.index == len(self.steps)
+
+    @property
+    def unit(self) -> tuple[float, float]:
+        """The alpha and sigma at which the next value is taken."""
+        return self._units[self.index]
+
+    @property
+    def keeps_value(self) -> bool:
+        """Whether the next value is used after this step too, so that its memory must not be written again."""
+        return self._last_use[self.index] > self.index
+
+    def advance(
+        self,
+        state: torch.Tensor,
+        value: torch.Tensor,
+        normals: Callable[[int], torch.Tensor] | None = None,
+        scale: float = 1.0,
+    ) -> torch.Tensor:
+        """Return the state at which the next value is wanted, or the last one.
+
+        Parameters
+        ----------
+        state : Tensor
+            Where the value was taken, in the coordinates of the tableau.
+        value : Tensor
+            The data prediction there, divided by `scale`; kept, not copied.
+        normals : callable, optional
+            ``normals(draw)``, standard normals in the dtype of the sums; asked once for each draw with a weight.
+        scale : float
+            Of the value: saves the caller a pass over the data.
+
+        Returns
+        -------
+        Tensor
+            In the dtype of the sums.
+
+        Raises
+        ------
+        ValueError
+            If all values have been consumed, or noise is wanted and none is given.
+        """
+        if self.finished:
+            msg = f"step: expected at most {len(self.steps)} network values, got another one"
+            raise ValueError(msg)
+        step = self.steps[self.index]
+        self._values[self.index] = (scale, value)
+        terms = [(weight * self._values[k][0], self._values[k][1]) for k, weight in step.data]
+        for draw, weight in step.noise:
+            if normals is None:
+                msg = f"normals: expected a source of noise for draw {draw}, got None"
+                raise ValueError(msg)
+            terms.append((weight * self._noise_factor, normals(draw)))
+        result = linear_combination(step.factor, state, terms)
+        for k in [k for k in self._values if self._last_use[k] <= self.index]:
+            del self._values[k]
+        self.index += 1
+        return result
+
+
+def linear_combination(factor: float, state: torch.Tensor, terms: list[tuple[float, torch.Tensor]]) -> torch.Tensor:
+    """Return ``factor * state`` plus each weight times its tensor, summed in float32 at least.
+
+    Parameters
+    ----------
+    factor : float
+        Of the state.
+    state : Tensor
+        Not changed.
+    terms : list of (float, Tensor)
+        Tensors of the state's shape.
+
+    Returns
+    -------
+    Tensor
+        A new one.
+
+    Examples
+    --------
+    >>> linear_combination(2.0, torch.ones(1, dtype=torch.bfloat16), [(0.5, torch.ones(1))])
+    tensor([2.5000])
+    """
+    total = state.to(sum_dtype(state)) * factor
+    for weight, tensor in terms:
+        total.add_(tensor, alpha=weight)
+    return total
+
+
+def sum_dtype(state: torch.Tensor) -> torch.dtype:
+    """Return the dtype in which sums are taken: float64 for float64, otherwise float32.
+
+    Parameters
+    ----------
+    state : Tensor
+        Of any floating dtype.
+
+    Returns
+    -------
+    torch.dtype
+
+    Examples
+    --------
+    >>> sum_dtype(torch.zeros(1, dtype=torch.float16))
+    torch.float32
+    """
+    return torch.float64 if state.dtype == torch.float64 else torch.float32
+
+
+class FiniteCheck:
+    """Finds the first value of a network that is not finite; on a device without making the host wait.
+
+    On the CPU the error comes at once. Elsewhere asking a tensor makes the host wait for the device, so the flags
+    stay there until :meth:`finish`.
+
+    Examples
+    --------
+    >>> check = FiniteCheck()
+    >>> check.see(torch.tensor([float("nan")]), "step 3, sigma 0.5")
+    Traceback (most recent call last):
+        ...
+    ersde_theory.sampling.NonFiniteError: model: expected finite values, got nan or inf at step 3, sigma 0.5
+    >>> check.finish()
+    """
+
+    def __init__(self) -> None:
+        self._pending: list[tuple[torch.Tensor, str]] = []
+
+    def see(self, value: torch.Tensor, where: str) -> None:
+        """Look at a value.
+
+        Parameters
+        ----------
+        value : Tensor
+            Of the network.
+        where : str
+            For the message.
+
+        Raises
+        ------
+        NonFiniteError
+            If it is not finite, on the CPU.
+        """
+        if value.device.type != "cpu":
+            self._pending.append((torch.isfinite(value.detach()).all(), where))
+            return
+        # one cheap reduction: a sum is finite unless an entry is not (or it overflows, which is looked at)
+        total = value.detach().sum(dtype=sum_dtype(value))
+        if not torch.isfinite(total) and not torch.isfinite(value.detach()).all():
+            raise _not_finite(where)
+
+    def finish(self) -> None:
+        """Wait for the device and report the first value that was not finite.
+
+        Raises
+        ------
+        NonFiniteError
+            If there is one.
+        """
+        pending, self._pending = self._pending, []
+        if pending and not bool(torch.stack([flag for flag, _ in pending]).all()):
+            raise _not_finite(next(where for flag, where in pending if not bool(flag)))
+
+
+def _not_finite(where: str) -> NonFiniteError:
+    """Return the error that says where."""
+    return NonFiniteError(f"model: expected finite values, got nan or inf at {where}")
+
+
+__all__ = ["FiniteCheck", "NonFiniteError", "Step", "TableauStepper", "linear_combination", "steps_of", "sum_dtype"]
