@@ -120,6 +120,9 @@ class ERSDEScheduler(GridOfScheduler):
         if prediction_type == wrong:
             msg = f"prediction_type: expected another with use_flow_sigmas={use_flow_sigmas}, got {wrong!r}"
             raise ValueError(msg)
+        if use_flow_sigmas and (use_karras_sigmas or use_exponential_sigmas or use_beta_sigmas or use_lu_lambdas):
+            msg = "use_flow_sigmas: expected no Karras, exponential, beta or Lu sigmas beside it, got one of them"
+            raise ValueError(msg)
         if isinstance(noise_scale, NoiseScale):
             self.register_to_config(noise_scale=noise_scale.name)  # type: ignore[no-untyped-call]
         self._start_grid(chosen_noise_scale(noise_scale, eta))
@@ -134,6 +137,9 @@ class ERSDEScheduler(GridOfScheduler):
         generator: torch.Generator | list[torch.Generator] | None = None,
         variance_noise: torch.Tensor | None = None,
         return_dict: bool = True,
+        *,
+        eta: float = 0.0,
+        use_clipped_model_output: bool | None = None,
     ) -> SchedulerOutput | tuple[torch.Tensor]:
         """Return the state at which the network is asked next, or the result.
 
@@ -151,6 +157,8 @@ class ERSDEScheduler(GridOfScheduler):
             Standard normals to be used instead.
         return_dict : bool
             Return a SchedulerOutput rather than a tuple.
+        eta, use_clipped_model_output
+            DDIM's, which some pipelines pass to every scheduler: without effect at what they are by default.
 
         Returns
         -------
@@ -165,6 +173,9 @@ class ERSDEScheduler(GridOfScheduler):
             If the network returned nan or inf; with the step and the sigma. On a device other than the CPU at the
             last step, so that the host need not wait.
         """
+        if eta or use_clipped_model_output:
+            msg = f"step: expected no DDIM option, got {eta=}, {use_clipped_model_output=}; the class takes its own eta"
+            raise ValueError(msg)
         stepper = self._ready(timestep)
         index = self._step_index
         assert index is not None
@@ -233,7 +244,7 @@ class ERSDEScheduler(GridOfScheduler):
             If a flow's configuration asks for what is not supported.
         """
         given = dict(config or {})
-        if str(given.get("_class_name", "")).startswith("FlowMatch"):
+        if "shift" in given and "beta_schedule" not in given:
             if given.get("shift_terminal") or given.get("invert_sigmas") or given.get("time_shift_type") == "linear":
                 msg = "config: expected no shift_terminal, invert_sigmas or linear time_shift_type, got one of them"
                 raise ValueError(msg)
