@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
+from ersde_theory.integrations._fused import fused_step, sum_dtype
 from ersde_theory.sampling import NonFiniteError
 from ersde_theory.tableau import Tableau
 
@@ -85,8 +86,9 @@ def steps_of(tab: Tableau) -> tuple[Step, ...]:
 class TableauStepper:
     """Runs a tableau one network value at a time, on torch tensors.
 
-    Sums are taken in float32 at least, in float64 for a float64 state. Nothing that is given is changed, and nothing
-    that is returned is used again.
+    Sums are taken in float32 at least, in float64 for a float64 state. Nothing that is given is changed or kept, and
+    nothing that is returned is used again. ``finite`` says after each step whether the network's value was, or is None
+    where that was not found out.
 
     Parameters
     ----------
@@ -115,6 +117,7 @@ class TableauStepper:
         self.tab = tab
         self.steps = steps_of(tab)
         self.index = 0
+        self.finite: bool | None = None
         self._noise_factor = noise_factor
         self._values: dict[int, tuple[float, torch.Tensor]] = {}
         last_use = {k: i for i, step in enumerate(self.steps) for k, _ in step.data}
@@ -132,16 +135,13 @@ class TableauStepper:
         """The alpha and sigma at which the next value is taken."""
         return self._units[self.index]
 
-    @property
-    def keeps_value(self) -> bool:
-        """Whether the next value is used after this step too, so that its memory must not be written again."""
-        return self._last_use[self.index] > self.index
-
     def advance(
         self,
         state: torch.Tensor,
-        value: torch.Tensor,
+        output: torch.Tensor,
         normals: Callable[[int], torch.Tensor] | None = None,
+        *,
+        conversion: tuple[float, float] = (0.0, 1.0),
         scale: float = 1.0,
     ) -> torch.Tensor:
         """Return the state at which the next value is wanted, or the last one.
@@ -149,13 +149,15 @@ class TableauStepper:
         Parameters
         ----------
         state : Tensor
-            Where the value was taken, in the coordinates of the tableau.
-        value : Tensor
-            The data prediction there, divided by `scale`; kept, not copied.
+            Where the network was asked, in the coordinates of the tableau.
+        output : Tensor
+            Of the network. The data prediction is `scale` times ``conversion`` . (state, output).
         normals : callable, optional
             ``normals(draw)``, standard normals in the dtype of the sums; asked once for each draw with a weight.
+        conversion : tuple of float
+            Of the state (0 or 1) and of the output.
         scale : float
-            Of the value: saves the caller a pass over the data.
+            Taken into the weights, which saves a pass over the data.
 
         Returns
         -------
@@ -170,67 +172,27 @@ class TableauStepper:
         if self.finished:
             msg = f"step: expected at most {len(self.steps)} network values, got another one"
             raise ValueError(msg)
-        step = self.steps[self.index]
-        self._values[self.index] = (scale, value)
-        terms = [(weight * self._values[k][0], self._values[k][1]) for k, weight in step.data]
+        step, index = self.steps[self.index], self.index
+        newest = 0.0
+        terms = []
         for draw, weight in step.noise:
             if normals is None:
                 msg = f"normals: expected a source of noise for draw {draw}, got None"
                 raise ValueError(msg)
             terms.append((weight * self._noise_factor, normals(draw)))
-        result = linear_combination(step.factor, state, terms)
-        for k in [k for k in self._values if self._last_use[k] <= self.index]:
+        for k, weight in step.data:  # the oldest is the last
+            if k == index:
+                newest = weight * scale
+            else:
+                terms.append((weight * self._values[k][0], self._values[k][1]))
+        oldest = min(self._values, default=index)
+        free = self._values[oldest][1] if oldest < index and self._last_use[oldest] <= index else None
+        result, value, self.finite = fused_step(state, output, free, conversion, (step.factor, newest), terms)
+        self._values[index] = (scale, value)
+        for k in [k for k in self._values if self._last_use[k] <= index]:
             del self._values[k]
         self.index += 1
         return result
-
-
-def linear_combination(factor: float, state: torch.Tensor, terms: list[tuple[float, torch.Tensor]]) -> torch.Tensor:
-    """Return ``factor * state`` plus each weight times its tensor, summed in float32 at least.
-
-    Parameters
-    ----------
-    factor : float
-        Of the state.
-    state : Tensor
-        Not changed.
-    terms : list of (float, Tensor)
-        Tensors of the state's shape.
-
-    Returns
-    -------
-    Tensor
-        A new one.
-
-    Examples
-    --------
-    >>> linear_combination(2.0, torch.ones(1, dtype=torch.bfloat16), [(0.5, torch.ones(1))])
-    tensor([2.5000])
-    """
-    total = state.to(sum_dtype(state)) * factor
-    for weight, tensor in terms:
-        total.add_(tensor, alpha=weight)
-    return total
-
-
-def sum_dtype(state: torch.Tensor) -> torch.dtype:
-    """Return the dtype in which sums are taken: float64 for float64, otherwise float32.
-
-    Parameters
-    ----------
-    state : Tensor
-        Of any floating dtype.
-
-    Returns
-    -------
-    torch.dtype
-
-    Examples
-    --------
-    >>> sum_dtype(torch.zeros(1, dtype=torch.float16))
-    torch.float32
-    """
-    return torch.float64 if state.dtype == torch.float64 else torch.float32
 
 
 class FiniteCheck:
@@ -252,7 +214,7 @@ class FiniteCheck:
     def __init__(self) -> None:
         self._pending: list[tuple[torch.Tensor, str]] = []
 
-    def see(self, value: torch.Tensor, where: str) -> None:
+    def see(self, value: torch.Tensor, where: str, finite: bool | None = None) -> None:
         """Look at a value.
 
         Parameters
@@ -261,12 +223,16 @@ class FiniteCheck:
             Of the network.
         where : str
             For the message.
+        finite : bool, optional
+            What is known of it.
 
         Raises
         ------
         NonFiniteError
             If it is not finite, on the CPU.
         """
+        if finite:
+            return
         if value.device.type != "cpu":
             self._pending.append((torch.isfinite(value.detach()).all(), where))
             return
@@ -293,4 +259,4 @@ def _not_finite(where: str) -> NonFiniteError:
     return NonFiniteError(f"model: expected finite values, got nan or inf at {where}")
 
 
-__all__ = ["FiniteCheck", "NonFiniteError", "Step", "TableauStepper", "linear_combination", "steps_of", "sum_dtype"]
+__all__ = ["FiniteCheck", "NonFiniteError", "Step", "TableauStepper", "steps_of", "sum_dtype"]

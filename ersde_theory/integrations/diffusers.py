@@ -180,15 +180,15 @@ class ERSDEScheduler(GridOfScheduler):
         index = self._step_index
         assert index is not None
         output = self._checked_output(model_output, sample)
-        scale, data = self._scaled_data(output, sample, stepper)
-        self._check.see(data, f"step {index}, sigma {self._sigma_list[index]:g}")
+        conversion, scale = self._data_prediction(stepper)
 
         def normals(_draw: int) -> torch.Tensor:
             if variance_noise is not None:
                 return variance_noise.to(device=sample.device, dtype=sum_dtype(sample))
             return randn_tensor(sample.shape, generator=generator, device=sample.device, dtype=sum_dtype(sample))
 
-        result = stepper.advance(sample, data, normals, scale).to(sample.dtype)
+        result = stepper.advance(sample, output, normals, conversion=conversion, scale=scale).to(sample.dtype)
+        self._check.see(output, f"step {index}, sigma {self._sigma_list[index]:g}", stepper.finite)
         self._step_index = index + 1
         if stepper.finished:
             self._check.finish()
@@ -203,21 +203,18 @@ class ERSDEScheduler(GridOfScheduler):
             raise ValueError(msg)
         return output
 
-    def _scaled_data(
-        self, output: torch.Tensor, sample: torch.Tensor, stepper: TableauStepper
-    ) -> tuple[float, torch.Tensor]:
-        """Return the data prediction as a number and a tensor, in one pass over the data."""
+    def _data_prediction(self, stepper: TableauStepper) -> tuple[tuple[float, float], float]:
+        """Return how the data prediction is made of state and output: a factor for each, and one of both."""
         kind = self.config["prediction_type"]
-        if kind == "sample":  # the network may use its memory again
-            return 1.0, output.clone() if stepper.keeps_value else output
         alpha, sigma = stepper.unit
-        if kind == "epsilon" and alpha == 0.0:
-            msg = "prediction_type: expected another than 'epsilon' for a start from pure noise, sigma = 1"
+        if kind == "sample":
+            return (0.0, 1.0), 1.0
+        if kind == "flow_prediction":
+            return (1.0, -sigma), 1.0
+        if alpha == 0.0:
+            msg = f"prediction_type: expected another than {kind!r} for a start from pure noise, sigma = 1"
             raise ValueError(msg)
-        weight = sigma / alpha if kind == "v_prediction" else sigma
-        scale = {"epsilon": 1.0 / (alpha or 1.0), "v_prediction": alpha, "flow_prediction": 1.0}[kind]
-        dtype = sum_dtype(sample)
-        return scale, torch.sub(sample.to(dtype), output.to(dtype), alpha=weight)
+        return ((1.0, -sigma), 1.0 / alpha) if kind == "epsilon" else ((1.0, -sigma / alpha), alpha)
 
     # ------------------------------------------------------------------ configurations
 

@@ -112,15 +112,14 @@ def sample_er_sde(
         seen = state.to(x.dtype)
         denoised = model(seen, sigmas[i] * ones, **kwargs)
         _check_shape(denoised, x)
-        check.see(denoised, f"step {i}, sigma {numbers[i]:g}")
         if callback is not None:
             callback({"x": seen, "i": i, "sigma": sigmas[i], "sigma_hat": sigmas[i], "denoised": denoised})
-        kept = denoised.clone() if stepper.keeps_value else denoised  # the model may use its memory again
 
         def normals(_draw: int, i: int = i) -> torch.Tensor:
             return _checked_noise(sampler(sigmas[i], sigmas[i + 1]), x)
 
-        state = stepper.advance(state, kept, normals)
+        state = stepper.advance(state, denoised, normals)
+        check.see(denoised, f"step {i}, sigma {numbers[i]:g}", stepper.finite)
     check.finish()
     return state.to(x.dtype)
 

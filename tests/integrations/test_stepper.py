@@ -111,6 +111,53 @@ def test_stepper_forgets_values_it_no_longer_needs():
         assert len(stepper._values) <= 1
 
 
+@pytest.mark.parametrize("numba", ["0", "1"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("scheme", ["best", "adams"])
+def test_compiled_sweep_equals_sample_on_large_states(scheme, dtype, numba, monkeypatch):
+    """Assert that both ways of taking a step give the loop's result, with a conversion of the output as well.
+
+    The state is large enough to be cut over threads.
+    """
+    if numba == "1":
+        pytest.importorskip("numba")
+    monkeypatch.setenv("ERSDE_NUMBA", numba)
+    tab = chosen_tableau(LEVELS["vp"], "vp", scheme, None, NoiseScale.exp_power())
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randn(2**17, 1, dtype=dtype, generator=generator)
+    noise = torch.randn(tab.n_draws, 2**17, 1, dtype=dtype, generator=generator)
+    want = sample(tab, denoise, x, noise)
+    stepper, y, threads = TableauStepper(tab), x, torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        for row in np.flatnonzero(tab.evaluation >= 0):
+            (alpha, sigma), level = stepper.unit, float(tab.noise_level[row])
+            epsilon = (y - alpha * denoise(y / alpha, level)) / sigma
+            before = y.clone(), epsilon.clone()
+            y_next = stepper.advance(y, epsilon, lambda m: noise[m], conversion=(1.0, -sigma), scale=1.0 / alpha)
+            assert torch.equal(y, before[0])
+            assert torch.equal(epsilon, before[1])
+            assert stepper.finite is (True if numba == "1" else None)
+            y = y_next
+    finally:
+        torch.set_num_threads(threads)
+    magnified = 1.0 / float(tab.alpha.min())  # where alpha is small the conversion magnifies round-off
+    assert relative(y, want) < 16 * magnified * torch.finfo(dtype).eps
+
+
+def test_compiled_sweep_notices_what_is_not_finite():
+    """Assert that the sweep tells of one nan among many numbers."""
+    pytest.importorskip("numba")
+    tab = chosen_tableau(LEVELS["ve"], "ve", "adams", None, NoiseScale.ode())
+    x = torch.ones(2**14, 1)
+    broken = x.clone()
+    broken[12_345] = float("inf")
+    for output, expected in ((x, True), (broken, False)):
+        stepper = TableauStepper(tab)
+        stepper.advance(x, output)
+        assert stepper.finite is expected
+
+
 def test_join_of_first_order_parts_is_the_whole_and_needs_a_common_state():
     """Assert that joined tables are one table, with draws and evaluations renumbered."""
     grid, phi = TimeGrid([8.0, 4.0, 2.0, 1.0]), NoiseScale.exp_power()
