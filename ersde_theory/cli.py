@@ -16,6 +16,7 @@ from rich.console import Console
 
 from ersde_theory.laboratory.command import order
 from ersde_theory.progress import progress_bar
+from ersde_theory.vectors.command import vectors
 from paper_figures.command import figures
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 app.command()(figures)
 app.command()(order)
+app.command()(vectors)
 
 _WIDTH = 150  # columns of the table where the output is not a terminal
 _INTERRUPTED = 130

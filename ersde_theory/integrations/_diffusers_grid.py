@@ -9,9 +9,9 @@ from diffusers.configuration_utils import ConfigMixin
 from diffusers.schedulers.scheduling_utils import SchedulerMixin
 
 from ersde_theory import _checks
-from ersde_theory.integrations._choice import checked_sigmas, chosen_tableau, unit_of_sigma
 from ersde_theory.integrations._diffusers_schedule import Schedule, flow_schedule, vp_reference, vp_schedule
 from ersde_theory.integrations._stepper import FiniteCheck, TableauStepper
+from ersde_theory.integrations.choice import checked_sigmas, chosen_tableau, unit_of_sigma
 from ersde_theory.noise_scale import NoiseScale
 from ersde_theory.tableau import Tableau
 

@@ -13,9 +13,9 @@ from diffusers.schedulers.scheduling_utils import KarrasDiffusionSchedulers, Sch
 from diffusers.utils.torch_utils import randn_tensor
 
 from ersde_theory import _checks
-from ersde_theory.integrations._choice import SCHEMES, chosen_noise_scale
 from ersde_theory.integrations._diffusers_grid import GridOfScheduler
 from ersde_theory.integrations._stepper import TableauStepper, sum_dtype
+from ersde_theory.integrations.choice import SCHEMES, chosen_noise_scale
 from ersde_theory.noise_scale import NoiseScale
 
 PREDICTION_TYPES = ("epsilon", "sample", "v_prediction", "flow_prediction")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ersde_theory import _checks
-from ersde_theory.integrations._choice import checked_sigmas, chosen_noise_scale, chosen_tableau
 from ersde_theory.integrations._stepper import FiniteCheck, TableauStepper, sum_dtype
+from ersde_theory.integrations.choice import checked_sigmas, chosen_noise_scale, chosen_tableau
 
 if TYPE_CHECKING:
     from ersde_theory.noise_scale import NoiseScale

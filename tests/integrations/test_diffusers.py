@@ -16,7 +16,7 @@ from ersde_theory.sampling import NonFiniteError
 torch = pytest.importorskip("torch")
 diffusers = pytest.importorskip("diffusers")
 
-from ersde_theory.integrations._choice import SCHEMES, chosen_tableau
+from ersde_theory.integrations.choice import SCHEMES, chosen_tableau
 from ersde_theory.integrations.diffusers import ERSDEScheduler
 
 pytestmark = [

@@ -14,7 +14,7 @@ from ersde_theory.sampling import NonFiniteError
 
 torch = pytest.importorskip("torch")
 
-from ersde_theory.integrations._choice import SCHEMES, chosen_tableau
+from ersde_theory.integrations.choice import SCHEMES, chosen_tableau
 from ersde_theory.integrations.k_diffusion import is_flow_model, sample_er_sde
 
 SIGMAS = {

@@ -14,8 +14,8 @@ from ersde_theory.sampling import NonFiniteError
 
 torch = pytest.importorskip("torch")
 
-from ersde_theory.integrations._choice import PROCESSES, SCHEMES, checked_sigmas, chosen_noise_scale, chosen_tableau
 from ersde_theory.integrations._stepper import FiniteCheck, TableauStepper, sum_dtype
+from ersde_theory.integrations.choice import PROCESSES, SCHEMES, checked_sigmas, chosen_noise_scale, chosen_tableau
 
 LEVELS = {
     "ve": (80.0, 20.0, 5.0, 1.0, 0.7, 0.5, 0.35, 0.25, 0.0),
