@@ -45,7 +45,7 @@ class Steps:
         self.levels = list(levels)
         self.phi = phi
         self.n = len(levels) - 1
-        self.balls = [None if math.isinf(level) else exact(level) for level in levels]
+        self.balls: list[Ball] = [None if math.isinf(level) else exact(level) for level in levels]
         self.from_infinity = self.balls[0] is None
         self.moment = functools.cache(self._moment)
 

@@ -12,25 +12,32 @@ from ersde_theory import NoiseScale, Tableau, TimeGrid, schemes
 from ersde_theory.integrations.choice import PROCESSES, chosen_tableau
 
 _Build = Callable[[TimeGrid, NoiseScale], Tableau]
+
+
+def _with_phi(scheme: Callable[..., Tableau], *arguments: Any, **options: Any) -> _Build:
+    """Return the builder of a scheme that takes phi."""
+    return lambda grid, phi: scheme(grid, phi, *arguments, **options)
+
+
+def _dpm(order: int) -> _Build:
+    return lambda grid, phi: schemes.dpm_solver_pp(grid, order, eta=_tau_squared(phi))
+
+
+def _sa(*points: int) -> _Build:
+    return lambda grid, phi: schemes.sa_solver(grid, _tau_squared(phi) ** 0.5, *points)
+
+
 _BUILDERS: dict[str, _Build] = {
-    **{f"adams-{k}": (lambda grid, phi, k=k: schemes.exponential_adams(grid, phi, k)) for k in (3, 4)},
+    **{f"er_sde-{k}": _with_phi(schemes.er_sde, k) for k in (1, 2, 3)},
+    **{f"er_sde-{k}-released": _with_phi(schemes.er_sde, k, variant="released") for k in (1, 2, 3)},
+    **{f"adams-{k}": _with_phi(schemes.exponential_adams, k) for k in (3, 4)},
     **{
-        f"exponential_pec-{p}-{c}": (
-            lambda grid, phi, p=p, c=c: schemes.exponential_pec(grid, phi, predictor=p, corrector=c)
-        )
+        f"exponential_pec-{p}-{c}": _with_phi(schemes.exponential_pec, predictor=p, corrector=c)
         for p, c in ((2, 3), (3, 3), (3, 4))
     },
-    **{f"er_sde-{k}": (lambda grid, phi, k=k: schemes.er_sde(grid, phi, k)) for k in (1, 2, 3)},
-    **{
-        f"er_sde-{k}-released": (lambda grid, phi, k=k: schemes.er_sde(grid, phi, k, variant="released"))
-        for k in (1, 2, 3)
-    },
-    **{
-        f"dpm_solver_pp-{k}": (lambda grid, phi, k=k: schemes.dpm_solver_pp(grid, k, eta=_tau_squared(phi)))
-        for k in (1, 2, 3)
-    },
-    **{f"sa_solver-{k}": (lambda grid, phi, k=k: schemes.sa_solver(grid, _tau_squared(phi) ** 0.5, k)) for k in (2, 3)},
-    "sa_solver-2-3": lambda grid, phi: schemes.sa_solver(grid, _tau_squared(phi) ** 0.5, 2, 3),
+    **{f"dpm_solver_pp-{k}": _dpm(k) for k in (1, 2, 3)},
+    **{f"sa_solver-{k}": _sa(k) for k in (2, 3)},
+    "sa_solver-2-3": _sa(2, 3),
     "ddim": lambda grid, _: schemes.ddim(grid),
     "ddim-eta-0.5": lambda grid, _: schemes.ddim(grid, 0.5),
     "ddpm": lambda grid, _: schemes.ddpm_ancestral(grid),
