@@ -101,6 +101,7 @@ def _suits(tensors: Sequence[torch.Tensor]) -> bool:
         type(t) is torch.Tensor
         and t.device.type == "cpu"
         and t.dtype == first.dtype
+        and t.shape == first.shape
         and t.is_contiguous()
         and not (t.requires_grad and torch.is_grad_enabled())
         for t in tensors

@@ -64,23 +64,31 @@ def steps_of(tab: Tableau) -> tuple[Step, ...]:
         raise ValueError(msg)
     found: list[Step] = []
     factor, data, noise = 1.0, dict[int, float](), dict[int, float]()
-    for r in range(1, tab.n_rows):
-        previous = float(tab.previous[r])
+    tables = [
+        list(zip(columns.tolist(), values.tolist(), strict=True))
+        for columns, values in ((tab.data_columns, tab.data), (tab.noise_columns, tab.noise))
+    ]
+    rows = zip(tab.previous.tolist(), tab.evaluation.tolist(), *tables, strict=True)
+    for r, (previous, evaluation, *entries) in enumerate(rows):
+        if r == 0:
+            continue
         factor *= previous
-        for sums, columns, values in (
-            (data, tab.data_columns[r], tab.data[r]),
-            (noise, tab.noise_columns[r], tab.noise[r]),
-        ):
-            for column in sums:
-                sums[column] *= previous
-            for column, value in zip(columns.tolist(), values.tolist(), strict=True):
+        for sums, (columns, values) in zip((data, noise), entries, strict=True):
+            if previous != 1.0:
+                for column in sums:
+                    sums[column] *= previous
+            for column, value in zip(columns, values, strict=True):
                 if column >= 0:
                     sums[column] = sums.get(column, 0.0) + value
-        if tab.evaluation[r] >= 0 or r == tab.n_rows - 1:
-            used = [tuple((k, sums[k]) for k in sorted(sums, reverse=True) if sums[k] != 0.0) for sums in (data, noise)]
-            found.append(Step(factor, *used))
+        if evaluation >= 0 or r == tab.n_rows - 1:
+            found.append(Step(factor, _used(data), _used(noise)))
             factor, data, noise = 1.0, {}, {}
     return tuple(found)
+
+
+def _used(sums: dict[int, float]) -> tuple[tuple[int, float], ...]:
+    """Return the columns with a weight, the newest first."""
+    return tuple((k, sums[k]) for k in sorted(sums, reverse=True) if sums[k] != 0.0)
 
 
 class TableauStepper:
@@ -172,6 +180,7 @@ class TableauStepper:
         if self.finished:
             msg = f"step: expected at most {len(self.steps)} network values, got another one"
             raise ValueError(msg)
+        self._check_shape(state, output)
         step, index = self.steps[self.index], self.index
         newest = 0.0
         terms = []
@@ -193,6 +202,16 @@ class TableauStepper:
             del self._values[k]
         self.index += 1
         return result
+
+    def _check_shape(self, state: torch.Tensor, output: torch.Tensor) -> None:
+        """Raise unless all that a step combines has one shape."""
+        if output.shape != state.shape:
+            msg = f"output: expected shape {tuple(state.shape)}, got {tuple(output.shape)}"
+            raise ValueError(msg)
+        if self.index > 0 and state.shape != self._shape:
+            msg = f"state: expected shape {tuple(self._shape)} as in the step before, got {tuple(state.shape)}"
+            raise ValueError(msg)
+        self._shape = state.shape
 
 
 class FiniteCheck:

@@ -184,6 +184,9 @@ class ERSDEScheduler(GridOfScheduler):
 
         def normals(_draw: int) -> torch.Tensor:
             if variance_noise is not None:
+                if variance_noise.shape != sample.shape:
+                    msg = f"variance_noise: expected shape {tuple(sample.shape)}, got {tuple(variance_noise.shape)}"
+                    raise ValueError(msg)
                 return variance_noise.to(device=sample.device, dtype=sum_dtype(sample))
             return randn_tensor(sample.shape, generator=generator, device=sample.device, dtype=sum_dtype(sample))
 

@@ -343,6 +343,7 @@ def test_calls_out_of_order_are_refused():
         (lambda: ready(scheme="adams", scheme_order=5), "order: expected an integer >= 1 and <= 4, got 5"),
         (lambda: ready(noise_scale="log_power").set_timesteps(sigmas=[2e3, 1.0]), r"tau\^2 >= 0"),
         (lambda: ready().step(start(), 999, start(), eta=1.0), "expected no DDIM option"),
+        (lambda: ready().step(start(), 999, start(), variance_noise=start()[:1]), "variance_noise: expected shape"),
         (
             lambda: ERSDEScheduler(use_flow_sigmas=True, prediction_type="sample", use_karras_sigmas=True),
             "expected no Karras",

@@ -236,6 +236,12 @@ def test_stepper_says_when_it_is_used_wrongly():
     stepper.advance(x, x, lambda _: x)
     with pytest.raises(ValueError, match="expected at most 1 network values"):
         stepper.advance(x, x, lambda _: x)
+    three = TableauStepper(chosen_tableau((4.0, 2.0, 1.0), "ve", "adams", 2, NoiseScale.ode()))
+    with pytest.raises(ValueError, match=r"output: expected shape \(1, 1\), got \(2, 1\)"):
+        three.advance(x, torch.ones(2, 1))
+    three.advance(x, x)
+    with pytest.raises(ValueError, match=r"state: expected shape \(1, 1\) as in the step before, got \(2, 1\)"):
+        three.advance(torch.ones(2, 1), torch.ones(2, 1))
     churned = schemes.edm_stochastic(TimeGrid([4.0, 2.0, 1.0]), s_noise=1.0)
     if churned.evaluation[0] != 0:
         with pytest.raises(ValueError, match="evaluates at its start"):
