@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from diffusers.configuration_utils import register_to_config
 from diffusers.schedulers.scheduling_utils import KarrasDiffusionSchedulers, SchedulerOutput
+from diffusers.schedulers.scheduling_utils import SchedulerMixin as SchedulerMixin  # a saved pipeline looks for it here
 from diffusers.utils.torch_utils import randn_tensor
 
 from ersde_theory import _checks
