@@ -35,6 +35,7 @@ def combine(state: torch.Tensor, factor: float, terms: Terms) -> bool | None:
         if state.device.type == "cpu":
             compiled = _combination.compiled_pass(state.numel())
             if compiled is not None:
+                torch.autograd.graph.increment_version(state)  # numba changes it behind torch's back
                 return _on_threads(compiled, state, factor, terms)
         elif state.device.type == "cuda" and state.numel() >= WORTH_COMPILING and _in_one_kernel(state, factor, terms):
             return None
