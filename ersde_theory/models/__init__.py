@@ -8,8 +8,11 @@ from ersde_theory.models._level_map import ContinuousLevels, EdmLevels, Level, L
 from ersde_theory.models._loading import load_denoiser
 from ersde_theory.models._network_denoiser import NetworkDenoiser
 from ersde_theory.models._prediction import Prediction
+from ersde_theory.models._snapping import SnappingError, snapping_error
+from ersde_theory.models.consistency import ConsistencyReport, check_consistency
 
 __all__ = [
+    "ConsistencyReport",
     "ContinuousLevels",
     "DiscreteLevels",
     "EdmLevels",
@@ -18,6 +21,8 @@ __all__ = [
     "NetworkDenoiser",
     "Prediction",
     "SigmaLevels",
+    "SnappingError",
+    "check_consistency",
     "diffusers_denoiser",
     "edm_denoiser",
     "guided_diffusion_denoiser",
@@ -25,4 +30,5 @@ __all__ = [
     "load_denoiser",
     "load_into",
     "load_weights",
+    "snapping_error",
 ]

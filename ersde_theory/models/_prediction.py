@@ -191,4 +191,6 @@ _NAMED = {
     "flow": Prediction("flow", _flow),
 }
 
-__all__ = ["Prediction"]
+PREDICTION_NAMES = tuple(_NAMED)
+
+__all__ = ["PREDICTION_NAMES", "Prediction"]

@@ -60,12 +60,11 @@ def conventions(scheduler: Any, *, snap: bool = False) -> tuple[Prediction, Leve
     if not hasattr(scheduler, "alphas_cumprod") or config.get("timestep_type") == "continuous":
         msg = f"scheduler: expected a beta schedule, flow matching, EDM or ScoreSdeVeScheduler, got {name}"
         raise ValueError(msg)
-    known = np.asarray(scheduler.alphas_cumprod, dtype=np.float64)
-    # EulerDiscreteScheduler writes 2^-24 where the last signal is 0
-    known = np.where(known <= 2.0**-24, 0.0, known) if config.get("rescale_betas_zero_snr") else known
-    return Prediction.from_name(PREDICTIONS[_checks.one_of(kind, "prediction_type", PREDICTIONS)]), DiscreteLevels(
-        known, snap=snap
-    )
+    known = np.array(scheduler.alphas_cumprod, dtype=np.float64)
+    if config.get("rescale_betas_zero_snr"):
+        known[-1] = 0.0  # EulerDiscreteScheduler writes 2^-24 there, with linear betas above the entry before it
+    ours = PREDICTIONS[_checks.one_of(kind, "prediction_type", PREDICTIONS)]
+    return Prediction.from_name(ours), DiscreteLevels(known, snap=snap)
 
 
 def _flow_levels(config: dict[str, Any]) -> ContinuousLevels:
