@@ -39,6 +39,15 @@ def finite_watch(state: Any, levels: list[float], first_row: int) -> FiniteWatch
     return _OnDevice(state, levels, first_row)
 
 
+def all_finite(array: Any) -> bool:
+    """Return whether all entries of an array or tensor are finite."""
+    xp = array_namespace(array)
+    # torch takes many sweeps to look at every entry; a sum is finite unless one is not, or it overflows
+    if not is_numpy_array(array) and math.isfinite(float(xp.sum(array))):
+        return True
+    return bool(xp.all(xp.isfinite(array)))
+
+
 def _failure(row: int, level: float, sample: int) -> NonFiniteError:
     """Return the error that names a place."""
     return NonFiniteError(

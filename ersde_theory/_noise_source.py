@@ -9,9 +9,10 @@ from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
-from array_api_compat import array_namespace, is_numpy_array, is_torch_array
+from array_api_compat import is_numpy_array, is_torch_array
 
 from ersde_theory import _checks
+from ersde_theory._finite_watch import all_finite
 from ersde_theory.brownian_path import BrownianPath
 from ersde_theory.random_numbers import checked_seed, standard_normal
 from ersde_theory.tableau import Tableau
@@ -95,8 +96,7 @@ def _checked_array(noise: Any, tab: Tableau, start: Any) -> Any:
             f"{type(noise).__name__} of dtype {noise.dtype}"
         )
         raise TypeError(msg)
-    xp = array_namespace(noise)
-    if not bool(xp.all(xp.isfinite(noise))):
+    if not all_finite(noise):
         msg = "noise: expected finite numbers, got nan or inf"
         raise ValueError(msg)
     return noise

@@ -14,7 +14,7 @@ from array_api_compat import array_namespace, device, is_numpy_array, is_torch_a
 from ersde_theory import _checks
 from ersde_theory._combination import combine
 from ersde_theory._denoiser_call import copied, denoiser_call
-from ersde_theory._finite_watch import NonFiniteError, finite_watch
+from ersde_theory._finite_watch import NonFiniteError, all_finite, finite_watch
 from ersde_theory._noise_source import BatchNoise, noise_source, worth_drawing_ahead
 from ersde_theory.brownian_path import BrownianPath
 from ersde_theory.tableau import Tableau
@@ -221,7 +221,7 @@ def _checked_start(start: Any) -> Any:
     if start.ndim < 2 or start.shape[0] < 1:
         msg = f"start: expected shape (n, ...) with n >= 1, got {tuple(start.shape)}"
         raise ValueError(msg)
-    if not bool(xp.all(xp.isfinite(start))):
+    if not all_finite(start):
         msg = "start: expected finite numbers, got nan or inf"
         raise ValueError(msg)
     return xp

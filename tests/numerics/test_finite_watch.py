@@ -125,3 +125,13 @@ def test_infinite_sum_of_finite_values_is_no_error(way):
     tab = schemes.er_sde(TimeGrid([2.0, 1.0]), NoiseScale.ode(), 1)
     got = sample(tab, lambda y, _: 0.0 * y + 1e38, torch.zeros((LARGE, 2), dtype=torch.float32))
     assert bool(torch.isfinite(got).all())
+
+
+def test_state_that_overflows_is_not_the_denoisers_fault():
+    """Assert that finite values are not blamed for a combination that is not finite."""
+    watch = _finite_watch.finite_watch(torch.zeros((3, 2)), [2.0, 1.0, 0.5], 0)
+    watch.came(0, torch.ones((3, 2)), 0)
+    watch.used({0: torch.ones((3, 2))}, finite=False)
+    watch.came(1, torch.tensor([[1.0, 1.0], [1.0, float("inf")], [1.0, 1.0]]), 1)
+    with pytest.raises(NonFiniteError, match=r"at row 1 .*noise level 1\), first in sample 1$"):
+        watch.used({1: torch.tensor([[1.0, 1.0], [1.0, float("inf")], [1.0, 1.0]])}, finite=False)
