@@ -62,7 +62,7 @@ def load_weights(path: str | Path, *, entry: str | None = None, trust_pickle: bo
         return _shards(file)
     head = _head(file)
     if head.startswith((ZIP, PICKLE)):
-        return _tensors(_torch_load(file, trust_pickle=trust_pickle), file, entry)
+        return _tensors(_unpickled(file, trust_pickle=trust_pickle), file, entry)
     return _safetensors(file, head)
 
 
@@ -175,7 +175,7 @@ def _shards(index: Path) -> dict[str, torch.Tensor]:
     _head(index)
     try:
         names = sorted(set(json.loads(index.read_text("utf-8"))["weight_map"].values()))
-    except (ValueError, KeyError, AttributeError):
+    except (ValueError, KeyError, AttributeError, TypeError):
         msg = f"{index}: expected JSON with a weight_map, got something else"
         raise ValueError(msg) from None
     weights: dict[str, torch.Tensor] = {}
@@ -188,22 +188,21 @@ def _shards(index: Path) -> dict[str, torch.Tensor]:
     return weights
 
 
-def _torch_load(file: Path, *, trust_pickle: bool) -> Any:
+def _unpickled(file: Path, *, trust_pickle: bool) -> Any:
+    """Return what a pickle holds; without trust, only if it is tensors and opening it runs nothing."""
     import pickle
 
-    import torch
-
     try:
-        return torch.load(file, map_location="cpu", weights_only=not trust_pickle)
+        return _trusted(file) if trust_pickle else _weights_only(file)
     except pickle.UnpicklingError as error:
         named = re.search(r"GLOBAL ([\w.]+)", str(error))
-        if named is None and re.search("truncated|ran out of input", str(error), re.IGNORECASE):
-            msg = f"{file}: expected a complete checkpoint, got a truncated one"
-            raise ValueError(msg) from None
+        if trust_pickle or (named is None and re.search("truncated|ran out of input", str(error), re.IGNORECASE)):
+            msg = f"{file}: expected a complete checkpoint, got a truncated or damaged one ({error})"
+            raise ValueError(msg.splitlines()[0]) from None
         wanted = f" ({named[1]} among it)" if named else ""
         msg = (
-            f"{file}: expected tensors only, got a pickle that runs code when it is opened{wanted}. Whoever made the "
-            "file decides what that code does. Convert it to safetensors where it was made, or, if you trust its "
+            f"{file}: expected tensors only, got a pickle that can run code when it is opened{wanted}. Whoever made "
+            "the file decides what that code does. Convert it to safetensors where it was made, or, if you trust its "
             "maker as you trust a program, load it with trust_pickle=True (--trust-pickle on the command line)"
         )
         raise ValueError(msg) from None
@@ -211,6 +210,32 @@ def _torch_load(file: Path, *, trust_pickle: bool) -> Any:
         reason = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
         msg = f"{file}: expected a file of torch.save, got a truncated or damaged one ({reason})"
         raise ValueError(msg) from None
+
+
+def _weights_only(file: Path) -> Any:
+    import warnings
+
+    import torch
+
+    with warnings.catch_warnings():
+        # torch remarks on the protocol of a pickle that it refuses a moment later
+        warnings.filterwarnings("ignore", "Detected pickle protocol", UserWarning)
+        return torch.load(file, map_location="cpu", weights_only=True)
+
+
+def _trusted(file: Path) -> Any:
+    """Return what a file holds, running what it asks for: torch's layouts, or one plain pickle."""
+    import pickle
+
+    import torch
+
+    with file.open("rb") as stream:
+        if stream.read(4) != ZIP:
+            stream.seek(0)
+            first = pickle.load(stream)
+            if first != torch.serialization.MAGIC_NUMBER:
+                return first
+    return torch.load(file, map_location="cpu", weights_only=False)
 
 
 def _tensors(loaded: Any, file: Path, entry: str | None) -> dict[str, torch.Tensor]:
