@@ -52,7 +52,7 @@ def statistics_at_level(denoiser: NetworkDenoiser, clean: Any, lam: float, rng: 
 def _in_blocks(denoiser: NetworkDenoiser, noisy: torch.Tensor, level: Level) -> torch.Tensor:
     import torch
 
-    return torch.cat([denoiser.at_level(block, level) for block in noisy.split(BLOCK_ROWS)])
+    return torch.cat([denoiser.at_level(block, level) for block in torch.split(noisy, BLOCK_ROWS)])
 
 
 def _affine_estimate(clean: np.ndarray, noisy: np.ndarray, lam: float) -> np.ndarray:
