@@ -106,9 +106,10 @@ def load_scheduler(folder: Path) -> Any:
     import diffusers
 
     name = str(config.get("_class_name"))
-    kind = getattr(diffusers, name, None) if name.endswith("Scheduler") else None
+    kind: Any = getattr(diffusers, name, None) if name.endswith("Scheduler") else None
     # unknown, or retired: then diffusers has a stand-in of another family
-    if not (isinstance(kind, type) and issubclass(kind, diffusers.SchedulerMixin)):
+    known = isinstance(kind, type) and issubclass(kind, diffusers.SchedulerMixin)
+    if not known:
         near = difflib.get_close_matches(name, [n for n in dir(diffusers) if n.endswith("Scheduler")], n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
         msg = f"{path}: expected the _class_name of a diffusers scheduler, got {name!r}{hint}"
