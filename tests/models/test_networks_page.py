@@ -9,10 +9,12 @@ import sys
 import pytest
 
 from ersde_theory.models import Prediction, load_denoiser
+from ersde_theory.records import Record
 from tests.project._source import ROOT
 
 torch = pytest.importorskip("torch")
 safetensors_torch = pytest.importorskip("safetensors.torch")
+snapping_study = pytest.importorskip("ersde_theory.models.snapping_study")
 
 PAGE = (ROOT / "docs" / "networks.md").read_text("utf-8")
 
@@ -81,3 +83,23 @@ def test_table_of_predictions_is_that_of_the_code():
         expected = tuple(WEIGHTS[text.strip("$")](0.3, 0.8) for text in (state, output))
         found = Prediction.from_name(name).weights(0.3, 0.8)
         assert all(math.isclose(a, b, rel_tol=1e-12) for a, b in zip(found, expected, strict=True))
+
+
+def test_table_of_snapping_is_that_of_the_record():
+    """Assert that the page quotes the Record, and that the Record shows what the page concludes."""
+    record = Record.load(ROOT / "docs" / "records" / "snapping.json")
+    rows = re.findall(r"^\| (?:the|a) [^|]* \|((?: \d\.\de-\d\d \|){7})$", PAGE, re.MULTILINE)
+    quoted = [[text.strip() for text in row.strip("|").split("|")] for row in rows]
+    assert quoted == [[f"{value:.1e}" for value in row] for row in record["error"]]
+    exact, cubic, _, nearest = record["error"]
+    assert max(abs(cubic / exact - 1.0)) < 1e-2
+    assert nearest[-1] > 10.0 * exact[-1]
+
+
+def test_snapping_puts_a_floor_under_the_error_and_the_cubic_map_does_not():
+    """Assert the study's finding on fewer paths and steps."""
+    record = snapping_study.study(samples=4, steps=(320,))
+    exact, cubic, straight, nearest = record["error"][:, -1]
+    assert abs(cubic / exact - 1.0) < 1e-2
+    assert nearest > 3.0 * exact
+    assert nearest > straight
