@@ -13,6 +13,7 @@ from ersde_theory.models import load_denoiser, load_into, load_weights
 
 torch = pytest.importorskip("torch")
 safetensors_torch = pytest.importorskip("safetensors.torch")
+pytestmark = pytest.mark.usefixtures("no_network")
 
 
 def network() -> torch.nn.Module:
@@ -36,18 +37,6 @@ class Harmful:
 
     def __reduce__(self):
         return (exec, (f"open({self.target!r}, 'w').close()",))
-
-
-@pytest.fixture(autouse=True)
-def no_network(monkeypatch):
-    """Forbid every connection."""
-
-    def refuse(*_, **__):
-        message = "a test asked for the network"
-        raise AssertionError(message)
-
-    monkeypatch.setattr(socket, "socket", refuse)
-    monkeypatch.setattr(socket, "create_connection", refuse)
 
 
 @pytest.mark.parametrize("layout", ["safetensors", "torch", "torch legacy", "no ending", "folder", "shards", "entry"])
@@ -83,6 +72,17 @@ def test_weights_come_back_as_they_were_written(layout, tmp_path):
     torch.nn.init.zeros_(target[0].weight)
     load_into(target, path, entry=entry)
     assert torch.equal(target[0].weight, state["0.weight"])
+
+
+def test_safetensors_that_begin_like_a_pickle_are_read(tmp_path):
+    """Assert that a header whose length begins with the byte of a pickle, one in 32, is not taken for one."""
+    file = tmp_path / "model.safetensors"
+    for padding in range(256):
+        safetensors_torch.save_file({"a": torch.ones(1)}, file, metadata={"padding": "x" * padding})
+        if file.read_bytes()[:1] == b"\x80":
+            assert load_weights(file)["a"].item() == 1.0
+            return
+    pytest.fail("no header began like a pickle")
 
 
 def test_half_precision_weights_fill_a_float32_network(tmp_path):
@@ -244,6 +244,12 @@ def test_nested_checkpoint_asks_which_entry(tmp_path):
         load_weights(file)
     with pytest.raises(ValueError, match="expected tensors under 'optimizer', got 'step', 'model', 'ema'"):
         load_weights(file, entry="optimizer")
+
+
+def test_a_connection_would_have_failed_the_test():
+    """Assert that the fixture which forbids the network does so."""
+    with pytest.raises(AssertionError, match="asked for the network"):
+        socket.create_connection(("localhost", 9))
 
 
 # ---------------------------------------------------------------------- models by one word

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import socket
 
 import numpy as np
 import pytest
@@ -17,7 +16,10 @@ from tests.models._exact_networks import DIM, ExactNetwork, mixture
 torch = pytest.importorskip("torch")
 diffusers = pytest.importorskip("diffusers")
 # its schedulers hand tensors to np.array
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+    pytest.mark.usefixtures("no_network"),
+]
 
 BLOCKS = {"layers_per_block": 1, "block_out_channels": (8, 16), "norm_num_groups": 4, "attention_head_dim": 4}
 
@@ -96,19 +98,6 @@ SCHEDULERS = {
     "flow": lambda: diffusers.FlowMatchEulerDiscreteScheduler(),
     "flow shifted": lambda: diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0),
 }
-
-
-@pytest.fixture(autouse=True)
-def no_network(monkeypatch):
-    """Forbid every connection."""
-
-    def refuse(*_, **__):
-        message = "a test asked for the network"
-        raise AssertionError(message)
-
-    monkeypatch.setattr(socket, "socket", refuse)
-    monkeypatch.setattr(socket, "create_connection", refuse)
-    monkeypatch.setattr(socket, "getaddrinfo", refuse)
 
 
 def saved(folder, model, scheduler, *, layout="beside"):

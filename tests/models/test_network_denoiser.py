@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -186,6 +187,36 @@ def test_guidance_joins_texts_and_labels_of_every_row(rng):
     for i in range(3):
         settings["condition"] = {"text": text[i : i + 1], "label": torch.tensor([i + 1])}
         assert torch.allclose(labelled(**settings)(y[i : i + 1], 0.8), whole[i : i + 1], rtol=0.0, atol=1e-6)
+
+
+def test_nested_conditions_are_spread_joined_and_moved(rng):
+    """Assert that a keyword that is itself a mapping of tensors, as SDXL's, is treated as the others."""
+
+    class Nested(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.ones(1))
+
+        def forward(self, x, _, added):
+            assert added["text"].shape == (len(x), 2)
+            return self.weight * x + added["text"].mean(dim=1).reshape(-1, 1, 1)
+
+    y = torch.tensor(rng.normal(size=(3, *SHAPE)))
+    settings = {
+        "condition": {"added": {"text": torch.ones(1, 2)}},
+        "unconditional": {"added": {"text": torch.zeros(1, 2)}},
+        "guidance": 3.0,
+    }
+    guided = NetworkDenoiser(Nested(), "x0", SigmaLevels((0.1, 10.0)), shape=SHAPE, **settings)
+    for denoise in (guided, guided.to(dtype=torch.float64)):
+        assert torch.allclose(denoise(y, 1.0), y + 3.0, rtol=0.0, atol=1e-6)
+
+
+def test_denoiser_survives_a_pickle(rng):
+    """Assert that a denoiser can be sent to another process."""
+    denoise = edm_denoiser(Labelled(), shape=SHAPE)
+    y = torch.tensor(rng.normal(size=(2, *SHAPE)))
+    assert torch.equal(pickle.loads(pickle.dumps(denoise))(y, 1.0), denoise(y, 1.0))
 
 
 def test_network_runs_in_its_own_precision_and_the_state_keeps_its_own(rng):
