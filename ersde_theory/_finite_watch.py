@@ -43,7 +43,7 @@ def all_finite(array: Any) -> bool:
     """Return whether all entries of an array or tensor are finite."""
     xp = array_namespace(array)
     # torch takes many sweeps to look at every entry; a sum is finite unless one is not, or it overflows
-    if not is_numpy_array(array) and math.isfinite(float(xp.sum(array))):
+    if not is_numpy_array(array) and math.isfinite(xp.sum(array).item()):
         return True
     return bool(xp.all(xp.isfinite(array)))
 
