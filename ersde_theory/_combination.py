@@ -28,7 +28,8 @@ def combine(state: Any, factor: float, terms: Terms) -> bool | None:
     Returns
     -------
     bool or None
-        Whether all arrays are finite, where the pass could tell for nothing; else None.
+        True if all arrays are finite, for so is the state now; False if the state is not, whatever the cause; None
+        if nobody has looked.
     """
     if is_torch_array(state):
         from ersde_theory import _combination_torch
@@ -53,7 +54,7 @@ def compiled_pass(size: int) -> Callable[..., bool] | None:
 
 
 def run_compiled(compiled: Callable[..., bool], state: np.ndarray, factor: float, terms: Terms) -> bool:
-    """Run the compiled pass on flat arrays of one dtype; return whether all arrays are finite."""
+    """Run the compiled pass on flat arrays of one dtype; return whether the state is finite then."""
     number = state.dtype.type
     finite = True
     for first in range(0, len(terms), MOST_ARRAYS):

@@ -16,37 +16,34 @@ from numba.extending import overload
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def combine(state: np.ndarray, factor: float, weights: tuple[float, ...], arrays: tuple[np.ndarray, ...]) -> bool:
-    """Set state to factor * state + sum of weights[j] * arrays[j]; return whether all arrays are finite.
+    """Set state to factor * state + sum of weights[j] * arrays[j]; return whether it is finite then.
 
     All are flat and of one length; numbers and arrays are of one dtype.
     """
     fault = False
     for i in range(state.size):
-        state[i], rest = _add(i, factor * state[i], np.float32(0.0), weights, arrays)
-        fault |= rest != 0.0
+        new = _add(i, factor * state[i], weights, arrays)
+        state[i] = new
+        fault |= new - new != 0.0
     return not fault
 
 
-def _add(i: Any, total: Any, rest: Any, weights: Any, arrays: Any) -> Any:
-    """Return total + sum of weights[j] * arrays[j][i], and rest + sum of arrays[j][i] - arrays[j][i].
-
-    The second is 0 where all are finite, and nan elsewhere. Compiled code only: see the overload.
-    """
+def _add(i: Any, total: Any, weights: Any, arrays: Any) -> Any:
+    """Return total + sum of weights[j] * arrays[j][i]. Compiled code only: see the overload."""
     raise NotImplementedError
 
 
 @overload(_add)
-def _add_unrolled(i: Any, total: Any, rest: Any, weights: Any, arrays: Any) -> Any:  # noqa: ARG001
+def _add_unrolled(i: Any, total: Any, weights: Any, arrays: Any) -> Any:  # noqa: ARG001
     """Return, for one number of arrays, the code that adds the first and leaves the others to the same."""
     if len(arrays) == 0:
 
-        def added(i: Any, total: Any, rest: Any, weights: Any, arrays: Any) -> Any:  # noqa: ARG001
-            return total, rest
+        def added(i: Any, total: Any, weights: Any, arrays: Any) -> Any:  # noqa: ARG001
+            return total
 
     else:
 
-        def added(i: Any, total: Any, rest: Any, weights: Any, arrays: Any) -> Any:
-            x = arrays[0][i]
-            return _add(i, total + weights[0] * x, rest + (x - x), weights[1:], arrays[1:])
+        def added(i: Any, total: Any, weights: Any, arrays: Any) -> Any:
+            return _add(i, total + weights[0] * arrays[0][i], weights[1:], arrays[1:])
 
     return added

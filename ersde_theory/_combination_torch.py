@@ -2,7 +2,8 @@
 
 On the CPU the compiled pass of :mod:`ersde_theory._combination_numba` runs on the tensors' own memory, cut over
 torch's threads. On a GPU large states take one kernel that ``torch.compile`` makes (written for CUDA, tested on
-the CPU only). Everything else, and all that autograd has to follow, takes torch's own operations, one sweep a term.
+the CPU only). Everything else, and all that autograd has to follow, takes torch's own operations. On the CPU they
+round as the compiled pass does: which of the two is taken depends on the size of a batch, and the result must not.
 """
 
 from __future__ import annotations
@@ -35,12 +36,16 @@ def combine(state: torch.Tensor, factor: float, terms: Terms) -> bool | None:
         if state.device.type == "cpu":
             compiled = _combination.compiled_pass(state.numel())
             if compiled is not None:
+                torch.autograd.graph.increment_version(state)  # numba changes it behind torch's back
                 return _on_threads(compiled, state, factor, terms)
         elif state.device.type == "cuda" and state.numel() >= WORTH_COMPILING and _in_one_kernel(state, factor, terms):
             return None
     state.mul_(factor)
     for weight, array in terms:
-        state.add_(array, alpha=weight)
+        if state.device.type == "cpu":
+            state.add_(weight * array)
+        else:
+            state.add_(array, alpha=weight)  # one sweep; the product is not rounded
     return None
 
 

@@ -99,22 +99,22 @@ def test_numbers_of_rows_are_checked(rows, batch, message):
 
 
 def test_rows_that_fit_follow_from_the_largest_moment_of_an_evaluation(monkeypatch):
-    """Assert the count for a network whose two live activations of 1 MiB a row are its peak; weights cost nothing."""
+    """Assert the count for a network whose two live activations of 64 KiB a row are its peak; weights cost nothing."""
     from ersde_theory.models import batches
 
-    weight = torch.zeros(2**18)  # 1 MiB, there before
+    weight = torch.zeros(2**14)  # 64 KiB, there before
 
     def network(n: int) -> None:
         with torch.inference_mode():
-            x = torch.zeros(n, 2**18)
+            x = torch.zeros(n, 2**14)
             x = x + weight  # two at a time: the peak
             x = x.mul_(2.0)[:, ::2]  # in place, and a view
             torch.ones(n, 2**10) * x.mean()
 
-    monkeypatch.setattr(batches, "free_bytes", lambda _device: 200 * 2**20)
+    monkeypatch.setattr(batches, "free_bytes", lambda _device: 200 * 2**16)
     assert rows_that_fit(network, share=0.5) == 50
     assert rows_that_fit(network, share=1.0) == 100
-    assert rows_that_fit(lambda n: torch.zeros(n, 2**28), share=1.0) == 1
+    assert rows_that_fit(lambda n: torch.zeros(n, 2**22), share=1.0) == 1
     for share, kind in ((1.5, ValueError), (0.0, ValueError), ("a", TypeError)):
         with pytest.raises(kind, match="share"):
             rows_that_fit(network, share=share)

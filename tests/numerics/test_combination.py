@@ -78,12 +78,12 @@ def test_terms_may_be_views_of_the_state(monkeypatch, numba):
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("place", [0, 4097, 2**14 - 1])
 def test_compiled_pass_sees_a_single_bad_number(bad, place):
-    """Assert that it reports a bad entry of the last array wherever it lies, and a state that overflows not."""
+    """Assert that it reports a bad entry of the last array wherever it lies, weight 0 included, and an overflow."""
     pytest.importorskip("numba")
     state, arrays = _arrays(3)
     terms = list(zip([0.1, 0.2, 0.0], arrays, strict=True))
     assert _combination.combine(state.copy(), 0.5, terms) is True
-    assert _combination.combine(np.full_like(state, 1.5e308), 1.0, [(1.0, np.full_like(state, 1.5e308))]) is True
+    assert _combination.combine(np.full_like(state, 1.5e308), 1.0, [(1.0, np.full_like(state, 1.5e308))]) is False
     arrays[-1].reshape(-1)[place] = bad
     assert _combination.combine(state, 0.5, terms) is False
 
