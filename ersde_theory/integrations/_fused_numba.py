@@ -32,7 +32,7 @@ def step(
     for i in range(result.size):
         new = conversion[0] * state[i] + conversion[1] * output[i]
         total = factors[0] * state[i] + factors[1] * new + factors[2] * value[i]
-        result[i], _ = _add(i, total, np.float32(0.0), weights, arrays)
+        result[i] = _add(i, total, weights, arrays)
         value[i] = new
         fault |= (new - new) != 0.0
     return not fault
