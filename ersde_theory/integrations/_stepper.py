@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import torch
 
+from ersde_theory._finite_watch import NonFiniteError, all_finite
 from ersde_theory.integrations._fused import fused_step, sum_dtype
-from ersde_theory.sampling import NonFiniteError
 from ersde_theory.tableau import Tableau
 
 
@@ -127,6 +127,7 @@ class TableauStepper:
         self.index = 0
         self.finite: bool | None = None
         self._noise_factor = noise_factor
+        self._shape: torch.Size | None = None
         self._values: dict[int, tuple[float, torch.Tensor]] = {}
         last_use = {k: i for i, step in enumerate(self.steps) for k, _ in step.data}
         self._last_use = [last_use.get(k, -1) for k in range(len(self.steps))]
@@ -208,7 +209,7 @@ class TableauStepper:
         if output.shape != state.shape:
             msg = f"output: expected shape {tuple(state.shape)}, got {tuple(output.shape)}"
             raise ValueError(msg)
-        if self.index > 0 and state.shape != self._shape:
+        if self._shape is not None and state.shape != self._shape:
             msg = f"state: expected shape {tuple(self._shape)} as in the step before, got {tuple(state.shape)}"
             raise ValueError(msg)
         self._shape = state.shape
@@ -226,7 +227,7 @@ class FiniteCheck:
     >>> check.see(torch.tensor([float("nan")]), "step 3, sigma 0.5")
     Traceback (most recent call last):
         ...
-    ersde_theory.sampling.NonFiniteError: model: expected finite values, got nan or inf at step 3, sigma 0.5
+    ersde_theory._finite_watch.NonFiniteError: model: expected finite values, got nan or inf at step 3, sigma 0.5
     >>> check.finish()
     """
 
@@ -255,9 +256,7 @@ class FiniteCheck:
         if value.device.type != "cpu":
             self._pending.append((torch.isfinite(value.detach()).all(), where))
             return
-        # one cheap reduction: a sum is finite unless an entry is not (or it overflows, which is looked at)
-        total = value.detach().sum(dtype=sum_dtype(value))
-        if not torch.isfinite(total) and not torch.isfinite(value.detach()).all():
+        if not all_finite(value.detach()):
             raise _not_finite(where)
 
     def finish(self) -> None:
