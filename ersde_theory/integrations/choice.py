@@ -110,8 +110,15 @@ def chosen_noise_scale(noise_scale: NoiseScale | str, eta: float) -> NoiseScale:
     >>> chosen_noise_scale("reverse_sde", 0.5).name
     'power(1.5)'
     """
-    phi = NoiseScale.from_name(noise_scale) if isinstance(noise_scale, str) else noise_scale
-    return _checks.instance(phi, "noise_scale", NoiseScale).scaled(eta)
+    if isinstance(noise_scale, str):
+        return _named(noise_scale, _checks.nonnegative_number(eta, "eta"))
+    return _checks.instance(noise_scale, "noise_scale", NoiseScale).scaled(eta)
+
+
+@functools.lru_cache(maxsize=64)
+def _named(name: str, eta: float) -> NoiseScale:
+    """Return the same object for the same name, so that its tableaus are found again."""
+    return NoiseScale.from_name(name).scaled(eta)
 
 
 def level_of_sigma(sigma: float, *, flow: bool) -> float:

@@ -181,6 +181,7 @@ def test_every_choice_has_no_defects_but_the_released_one():
 
 def test_scaled_noise_scale_multiplies_tau_squared_and_the_difference():
     """Assert that eta scales h^2, that its ends are the ODE and phi, and that it is not psi with h scaled."""
+    assert chosen_noise_scale("exp_power", 0.5) is chosen_noise_scale("exp_power", 0.5)  # tableaus are kept by it
     phi, levels = NoiseScale.exp_power(), np.array([0.01, 1.0, 50.0])
     half = chosen_noise_scale("exp_power", 0.5)
     assert half.tau_squared(levels) == pytest.approx(0.5 * phi.tau_squared(levels), rel=1e-15)
