@@ -40,7 +40,7 @@ def sample_er_sde(
 
     One call of the model and one of the noise sampler a step (none for the noise where its weight is 0). All
     coefficients are float64 on the host. The state is kept in float32 at least: kept in the dtype of a half-precision
-    `x` it would lose up to half of the digits that the model's own rounding leaves at 50 steps.
+    `x` the error of rounding would be about twice that of the model's own rounding at 50 steps.
 
     Parameters
     ----------

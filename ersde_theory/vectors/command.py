@@ -25,7 +25,7 @@ def vectors(
         bool, typer.Option("--all", help="With --out: all noise scale functions at 50 steps too, 2 MB more.")
     ] = False,
 ) -> None:
-    r"""Write certified coefficients of the schemes as JSON, or check files: coefficients bit for bit.
+    """Write certified coefficients of the schemes as JSON, or check files: coefficients bit for bit.
 
     Either takes about a minute. The last column is the largest relative error of this package's own coefficients,
     which are computed in float64 by other means. Exit status 0 if files were written or all agree, 1 if not, 2 for a
@@ -46,11 +46,14 @@ def vectors(
         If not exactly one folder is given, or the one to be checked has no files.
     Exit
         With the status.
-    """
+    """  # noqa: D301 - the form feed ends what --help shows
     from ersde_theory.vectors.files import check_flint
 
     if (out is None) == (check is None):
         message = "expected one of --out DIR and --check DIR"
+        raise typer.BadParameter(message)
+    if out is not None and out.exists() and not out.is_dir():
+        message = f"--out: expected a folder, got {out}, which is none"
         raise typer.BadParameter(message)
     try:
         check_flint()
