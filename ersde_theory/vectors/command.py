@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -47,8 +48,6 @@ def vectors(
     Exit
         With the status.
     """  # noqa: D301 - the form feed ends what --help shows
-    from ersde_theory.vectors.files import check_flint
-
     if (out is None) == (check is None):
         message = "expected one of --out DIR and --check DIR"
         raise typer.BadParameter(message)
@@ -56,7 +55,7 @@ def vectors(
         message = f"--out: expected a folder, got {out}, which is none"
         raise typer.BadParameter(message)
     try:
-        check_flint()
+        _check_flint()
         status = _write(out, every=every) if out is not None else _check(check or Path())
     except KeyboardInterrupt:
         typer.echo("interrupted", err=True)
@@ -65,6 +64,13 @@ def vectors(
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from None
     raise typer.Exit(status)
+
+
+def _check_flint() -> None:
+    """Raise if the library of ball arithmetic is not installed."""
+    if importlib.util.find_spec("flint") is None:
+        msg = "expected python-flint (pip install 'ersde-theory[vectors]'), got an environment without it"
+        raise ImportError(msg)
 
 
 def _write(folder: Path, *, every: bool) -> int:

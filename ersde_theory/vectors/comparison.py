@@ -125,9 +125,10 @@ def errors(content: dict[str, Any]) -> dict[tuple[str, str], float]:
 
     Examples
     --------
-    >>> from ersde_theory.vectors.files import document
-    >>> max(errors(document("flow-shift-3-05.json")).values()) < 1e-9
-    True
+    >>> table = {"scheme": "ddim", "noise_scale": "ode", "evaluation": [0, -1], "previous": [1.0, 0.25],
+    ...     "data": [[], [[0, 0.5]]], "noise": [[], []]}
+    >>> errors({"grid": {"process": "ve"}, "levels": [2.0, 1.0], "tableaus": [table]})
+    {('ddim', 'ode'): 1.0}
     """
     process = content["grid"]["process"]
     return {

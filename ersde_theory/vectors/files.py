@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import math
 from collections.abc import Iterator
@@ -11,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from ersde_theory import _checks
+from ersde_theory.vectors._certificates import Builder, names_of
+from ersde_theory.vectors._grids import GRIDS, STEPS
+from ersde_theory.vectors._trajectories import DENOISERS, DESCRIPTIONS, MIXTURE, trajectory
 
 SCHEMA = "ersde-theory/vectors/1"
 TRAJECTORY_STEPS = 10
@@ -26,23 +28,6 @@ TRAJECTORY_TABLES = (
 TRAJECTORY_TOLERANCE = 1e-12
 FEWER_ABOVE = 20  # steps; beyond, only these noise scale functions, unless all are asked for
 COMMON_NOISE_SCALES = ("ode", "reverse_sde", "exp_power", "none")
-
-
-def check_flint() -> None:
-    """Raise if the library of ball arithmetic is not installed.
-
-    Raises
-    ------
-    ImportError
-        With what to install.
-
-    Examples
-    --------
-    >>> check_flint()
-    """
-    if importlib.util.find_spec("flint") is None:
-        msg = "vectors: expected python-flint (pip install 'ersde-theory[vectors]'), got an environment without it"
-        raise ImportError(msg)
 
 
 def schema() -> dict[str, Any]:
@@ -71,12 +56,9 @@ def file_names() -> list[str]:
 
     Examples
     --------
-    >>> check_flint()
     >>> file_names()[0]
     've-karras-05.json'
     """
-    from ersde_theory.vectors._grids import GRIDS, STEPS
-
     return [f"{grid.name}-{steps:02d}.json" for grid in GRIDS for steps in STEPS]
 
 
@@ -105,11 +87,6 @@ def document(name: str, *, every: bool = False) -> dict[str, Any]:
     >>> found["steps"], found["tableaus"][0]["scheme"], float(found["relative_radius_at_most"]) < 1e-30
     (5, 'er_sde-1', True)
     """
-    check_flint()
-    from ersde_theory.vectors._certificates import Builder, names_of
-    from ersde_theory.vectors._grids import GRIDS
-    from ersde_theory.vectors._trajectories import DENOISERS, DESCRIPTIONS, MIXTURE, trajectory
-
     _checks.one_of(name, "file", file_names())
     grid_name, _, number = name.removesuffix(".json").rpartition("-")
     grid, steps = next(g for g in GRIDS if g.name == grid_name), int(number)
@@ -241,4 +218,4 @@ def _first_difference(want: Any, got: Any, where: str, tolerance: float) -> str 
     return next((d for d in (_first_difference(*pair, tolerance) for pair in pairs) if d is not None), None)
 
 
-__all__ = ["SCHEMA", "check_flint", "differences", "document", "dump", "file_names", "schema"]
+__all__ = ["SCHEMA", "differences", "document", "dump", "file_names", "schema"]

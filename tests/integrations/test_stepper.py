@@ -256,6 +256,28 @@ def test_finite_check_finds_an_entry_but_not_a_large_sum():
         check.see(torch.tensor([0.0, float("inf")]), "step 1")
 
 
+def test_values_on_a_device_are_reported_at_the_end_with_the_first_bad_one():
+    """Assert that off the CPU nothing is raised before `finish`, which names the first value that was not finite."""
+
+    class OnDevice:
+        """A value that says that it is not on the CPU."""
+
+        device = torch.device("cuda")
+
+        def __init__(self, number):
+            self.number = number
+
+        def detach(self):
+            return torch.tensor([self.number])
+
+    check = FiniteCheck()
+    for i, number in enumerate((1.0, float("nan"), float("inf"), 2.0)):
+        check.see(OnDevice(number), f"step {i}")
+    with pytest.raises(NonFiniteError, match="at step 1"):
+        check.finish()
+    check.finish()
+
+
 def test_float32_state_beats_half_state_beats_half_sums():
     """Assert what the drop-ins rest on: in bfloat16, what is rounded least often loses least.
 

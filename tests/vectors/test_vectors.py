@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from ersde_theory import ForwardProcess, TimeGrid, sample
 from ersde_theory.cli import app
+from tests.project._source import imports, modules
 
 flint = pytest.importorskip("flint")
 
@@ -230,3 +231,16 @@ def test_every_scheme_of_the_table_is_in_a_file_and_documented():
     for grid in GRIDS:
         assert f"`{grid.name}-NN`" in page
     assert json.loads(dump(document("flow-shift-3-05.json")))["levels"][0] == "inf"
+
+
+def test_certified_coefficients_share_no_code_with_the_package():
+    """Assert that the modules behind the coefficients import nothing of the package but each other."""
+    sources = {m.name: imports(m) for m in modules("ersde_theory") if m.name.startswith("ersde_theory.vectors._")}
+    assert len(sources) >= 6
+    foreign = [
+        f"{name}: {found.target}"
+        for name, all_found in sources.items()
+        for found in all_found
+        if found.target.startswith("ersde_theory") and not found.target.startswith("ersde_theory.vectors._")
+    ]
+    assert not foreign, "\n".join(foreign)
