@@ -492,3 +492,11 @@ def test_unknown_levels_of_a_karras_grid_do_not_matter():
     scheduler.set_timesteps(sigmas=TimeGrid.karras(6, 14.6, 0.03).levels.tolist())
     assert len(scheduler.timesteps) == 7
     assert torch.isfinite(run(scheduler, start())).all()
+
+
+def test_noise_is_added_at_training_timesteps_before_a_run():
+    """Assert alpha at every timestep of training; diffusers' multistep scheduler has them the wrong way round there."""
+    scheduler = ERSDEScheduler()
+    ones, t = torch.ones(3, 1), torch.tensor([0, 500, 999])
+    alpha = scheduler.add_noise(ones, 0.0 * ones, t)[:, 0]
+    assert torch.allclose(alpha, scheduler.alphas_cumprod[t].sqrt(), rtol=1e-5)
