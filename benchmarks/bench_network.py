@@ -161,8 +161,7 @@ def main() -> int:
     document = {
         "name": "bench_network",
         "task": task | {"gflop_per_evaluation": gflop},
-        "environment": environment(torch.get_num_threads())
-        | {"device": _device_name(options.device), "diffusers": diffusers.__version__},
+        "environment": environment(torch.get_num_threads()) | {"device": _device_name(options.device)},
         "goals": {"ratio": GOAL_RATIO, "share": GOAL_SHARE, "gflop": GOAL_GFLOP},
         "rounds": rounds,
         "summary": summary,

@@ -15,7 +15,7 @@ from tests.models._processes_script import SHAPE, denoiser  # noqa: E402
 def test_compiled_denoiser_gives_the_samples_of_the_plain_one():
     """Assert agreement in float32 through a run; the weights are shared, the settings kept."""
     plain = denoiser()
-    fast = compiled(plain, backend="aot_eager")
+    fast = compiled(plain, backend="eager")
     assert (fast.shape, fast.noise_range, fast.prediction) == (plain.shape, plain.noise_range, plain.prediction)
     assert next(fast.network.parameters()) is next(plain.network.parameters())
     tab = schemes.er_sde(TimeGrid.karras(5, 80.0, 0.02), NoiseScale.exp_power(), 3)
