@@ -9,7 +9,7 @@ from ersde_theory.models._loading import load_denoiser
 from ersde_theory.models._network_denoiser import NetworkDenoiser
 from ersde_theory.models._prediction import Prediction
 from ersde_theory.models._snapping import SnappingError, snapping_error
-from ersde_theory.models.consistency import ConsistencyReport, check_consistency
+from ersde_theory.models.consistency import ConsistencyReport, Tolerance, check_consistency
 
 __all__ = [
     "ConsistencyReport",
@@ -22,6 +22,7 @@ __all__ = [
     "Prediction",
     "SigmaLevels",
     "SnappingError",
+    "Tolerance",
     "check_consistency",
     "diffusers_denoiser",
     "edm_denoiser",

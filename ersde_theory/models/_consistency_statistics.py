@@ -69,9 +69,11 @@ def _rows(values: Any) -> np.ndarray:
     return np.asarray(values.double().reshape(values.shape[0], -1).cpu())
 
 
-def _regression(residual: np.ndarray, feature: np.ndarray) -> tuple[float, float]:
-    """Return the slope of a regression through 0, pooled over coordinates, and its standard error over samples."""
-    return _ratio((residual * feature).sum(1), (feature**2).sum(1))
+def _regression(residual: np.ndarray, feature: np.ndarray) -> tuple[float, float, float]:
+    """Return slope through 0 pooled over coordinates, its standard error over samples, share of the residual."""
+    square = (feature**2).sum(1)
+    slope, error = _ratio((residual * feature).sum(1), square)
+    return slope, error, slope**2 * float(square.mean() / (residual**2).sum(1).mean())
 
 
 def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> tuple[float, float]:
