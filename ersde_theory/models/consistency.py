@@ -278,7 +278,10 @@ def _problems(
             ratio, factor = 1.0 + value[worst], math.exp(min(value[worst], 99.0))
             problems.append(f"{check}: at level {lam[worst]:.4g} {text.format(ratio=ratio, factor=factor)}")
     if abs(pooled[0]) > max(tolerance.shift, critical * pooled[1]):
-        problems.append(f"level_shift: over all levels, it is told a level too low by {pooled[0]:+.4f} in ln lambda")
+        side = "low" if pooled[0] > 0.0 else "high"
+        problems.append(
+            f"level_shift: over all levels, it is told a level too {side}, by {abs(pooled[0]):.3f} in ln lambda"
+        )
     return problems
 
 
