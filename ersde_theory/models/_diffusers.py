@@ -6,6 +6,7 @@ Everything comes from the folder: the classes of diffusers are built from their 
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
 from collections.abc import Mapping
 from pathlib import Path
@@ -83,6 +84,9 @@ def diffusers_denoiser(
     FileNotFoundError: no/such/folder: expected a folder of diffusers' layout, got no such folder
     """
     place, beside = _parts(Path(folder))
+    if importlib.util.find_spec("diffusers") is None:
+        msg = f"{folder}: expected diffusers to build this model, got none installed: pip install diffusers"
+        raise ModuleNotFoundError(msg)
     config = read_json(place / "config.json")
     network = _network(place, config, trust_pickle=trust_pickle)
     found, levels = conventions(load_scheduler(Path(scheduler) if scheduler else beside), snap=snap)
@@ -179,7 +183,10 @@ def _check_condition(place: Path, network: Any, config: dict[str, Any], conditio
         needed["class_labels"] = f"a tensor of one label below {classes}"
     for name, what in needed.items():
         if name not in condition:
-            msg = f"condition: expected {name} for {place}, {what}, got {', '.join(condition) or 'nothing'}"
+            msg = (
+                f"condition: expected {name} for {place}, {what}, got {', '.join(condition) or 'nothing'} "
+                "(on a command line, a FILE.py:FACTORY can call diffusers_denoiser with it)"
+            )
             raise ValueError(msg)
 
 

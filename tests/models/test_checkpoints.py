@@ -9,7 +9,7 @@ import socket
 
 import pytest
 
-from ersde_theory.models import load_denoiser, load_into, load_weights
+from ersde_theory.models import diffusers_denoiser, load_denoiser, load_into, load_weights
 
 torch = pytest.importorskip("torch")
 safetensors_torch = pytest.importorskip("safetensors.torch")
@@ -270,3 +270,13 @@ def test_unknown_targets_are_explained(tmp_path):
         load_denoiser(f"{file}:makeit")
     with pytest.raises(TypeError, match="expected a NetworkDenoiser, got 3"):
         load_denoiser(f"{file}:make_it")
+
+
+def test_missing_libraries_are_named_with_the_way_to_get_them(tmp_path, monkeypatch):
+    """Assert that without torch, or diffusers for its folders, the error says what to install."""
+    (tmp_path / "config.json").write_text("{}")
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'ersde-theory\[torch\]'"):
+        load_denoiser("digits")
+    with pytest.raises(ModuleNotFoundError, match="pip install diffusers"):
+        diffusers_denoiser(tmp_path)
