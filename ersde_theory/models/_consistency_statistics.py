@@ -7,12 +7,11 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from ersde_theory.sampling import NonFiniteError
 
 if TYPE_CHECKING:
-    import torch
-
     from ersde_theory.models._level_map import Level
     from ersde_theory.models._network_denoiser import NetworkDenoiser
 
@@ -23,8 +22,6 @@ TOLD_STEP = 0.1
 
 def statistics_at_level(denoiser: NetworkDenoiser, clean: Any, lam: float, rng: np.random.Generator) -> dict[str, Any]:
     """Return every statistic of one level."""
-    import torch
-
     noise = torch.as_tensor(rng.normal(size=clean.shape), dtype=clean.dtype)
     noisy = clean + lam * noise
     level = denoiser.levels.at(lam)
@@ -50,8 +47,6 @@ def statistics_at_level(denoiser: NetworkDenoiser, clean: Any, lam: float, rng: 
 
 
 def _in_blocks(denoiser: NetworkDenoiser, noisy: torch.Tensor, level: Level) -> torch.Tensor:
-    import torch
-
     return torch.cat([denoiser.at_level(block, level) for block in torch.split(noisy, BLOCK_ROWS)])
 
 

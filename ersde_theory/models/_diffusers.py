@@ -10,16 +10,15 @@ import importlib.util
 import inspect
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import torch
 
 from ersde_theory import _checks
 from ersde_theory.models._checkpoints import load_into
 from ersde_theory.models._network_denoiser import NetworkDenoiser
 from ersde_theory.models._prediction import Prediction
 from ersde_theory.models._schedulers import conventions, load_scheduler, read_json
-
-if TYPE_CHECKING:
-    import torch
 
 MODELS = ("UNet2DModel", "DiTTransformer2DModel", "UNet2DConditionModel")
 COMPONENTS = ("unet", "transformer")
@@ -164,8 +163,6 @@ def _shape(place: Path, config: dict[str, Any]) -> tuple[int, ...]:
 
 def _nothing(config: dict[str, Any]) -> dict[str, Any] | None:
     """Return the label that a DiT was trained with where the label was dropped."""
-    import torch
-
     classes = config.get("num_embeds_ada_norm")
     return None if classes is None else {"class_labels": torch.tensor([classes])}
 

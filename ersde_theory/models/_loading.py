@@ -34,8 +34,6 @@ def load_denoiser(target: str, *, trust_pickle: bool = False, device: Any = "cpu
 
     Raises
     ------
-    ModuleNotFoundError
-        If torch is not installed.
     TypeError
         If the factory returns something else.
     ValueError
@@ -55,9 +53,6 @@ def load_denoiser(target: str, *, trust_pickle: bool = False, device: Any = "cpu
     (2,)
     """
     name = str(target)
-    if importlib.util.find_spec("torch") is None:
-        msg = "model: expected torch to run a network, got none installed: pip install 'ersde-theory[torch]'"
-        raise ModuleNotFoundError(msg)
     if name in SHIPPED:
         from ersde_theory.models.digits import digits_denoiser
 

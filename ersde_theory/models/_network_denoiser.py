@@ -7,15 +7,14 @@ import dataclasses
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import torch
 
 from ersde_theory import _checks
 from ersde_theory.models._level_map import SLACK, Level, LevelMap, checked_range
 from ersde_theory.models._network_call import doubled, home, moved, rows, tensor
 from ersde_theory.models._prediction import Prediction
-
-if TYPE_CHECKING:
-    import torch
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import torch
+import torch
 
 WEIGHT_FILES = (
     "diffusion_pytorch_model.safetensors",
@@ -135,8 +134,6 @@ def unpickled(file: Path, *, trust_pickle: bool) -> Any:
 def _weights_only(file: Path) -> Any:
     import warnings
 
-    import torch
-
     with warnings.catch_warnings():
         # torch remarks on the protocol of a pickle that it refuses a moment later
         warnings.filterwarnings("ignore", "Detected pickle protocol", UserWarning)
@@ -146,8 +143,6 @@ def _weights_only(file: Path) -> Any:
 def _trusted(file: Path) -> Any:
     """Return what a file holds, running what it asks for: torch's layouts, or one plain pickle."""
     import pickle
-
-    import torch
 
     with file.open("rb") as stream:
         if stream.read(4) != ZIP:

@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 
 from ersde_theory import _checks
 from ersde_theory.models._consistency_statistics import TOLD_STEP, pooled_ratio, statistics_at_level
@@ -287,8 +288,6 @@ def _problems(
 
 def _checked_data(data: Any, shape: tuple[int, ...]) -> Any:
     """Return clean data as a float64 or float32 tensor on the host."""
-    import torch
-
     if not isinstance(data, (np.ndarray, torch.Tensor)):
         msg = f"data: expected an array or tensor, got {_checks.describe(data)}"
         raise TypeError(msg)

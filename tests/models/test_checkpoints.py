@@ -6,10 +6,13 @@ import json
 import os
 import pickle
 import socket
+import subprocess
+import sys
 
 import pytest
 
 from ersde_theory.models import diffusers_denoiser, load_denoiser, load_into, load_weights
+from tests.project._source import ROOT
 
 torch = pytest.importorskip("torch")
 safetensors_torch = pytest.importorskip("safetensors.torch")
@@ -274,9 +277,11 @@ def test_unknown_targets_are_explained(tmp_path):
 
 def test_missing_libraries_are_named_with_the_way_to_get_them(tmp_path, monkeypatch):
     """Assert that without torch, or diffusers for its folders, the error says what to install."""
+    code = "import sys; sys.modules['torch'] = None; from ersde_theory.models import load_denoiser"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert "load_denoiser: expected torch and safetensors" in ran.stderr.splitlines()[-1]
+    assert "pip install 'ersde-theory[torch]'" in ran.stderr
     (tmp_path / "config.json").write_text("{}")
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    with pytest.raises(ModuleNotFoundError, match=r"pip install 'ersde-theory\[torch\]'"):
-        load_denoiser("digits")
     with pytest.raises(ModuleNotFoundError, match="pip install diffusers"):
         diffusers_denoiser(tmp_path)
