@@ -1,4 +1,4 @@
-"""The state of a training run in one safetensors file, replaced as a whole: a kill at any time leaves a readable one."""
+"""The state of a training run in one safetensors file, replaced as a whole: a kill leaves a readable one."""
 
 from __future__ import annotations
 

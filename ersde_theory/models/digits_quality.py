@@ -173,7 +173,7 @@ def _at_level(networks: list[NetworkDenoiser], level: float, images: int, seed: 
         yield f"conditional_error_se.{kind}", spread
     stands = {
         "input": lambda y, _: y,
-        "mean": lambda y, _: torch.from_numpy(law.mean).reshape(SHAPE).expand_as(y),
+        "mean": lambda y, _: torch.tensor(law.mean).reshape(SHAPE).expand_as(y),
         "affine": lambda y, lam: torch.from_numpy(affine.denoise(y.numpy().reshape(len(y), -1), lam)).reshape(y.shape),
     }
     for name in TRIVIAL:
@@ -207,7 +207,7 @@ def _by_level(found: dict[str, list[float]]) -> dict[str, LabelledArray]:
 
 def _costs(networks: list[NetworkDenoiser]) -> dict[str, LabelledArray]:
     """Return parameters, floating-point operations per image, and milliseconds per evaluation of a batch."""
-    modules = [denoiser.network for denoiser in networks]
+    modules: list[Any] = [denoiser.network for denoiser in networks]
     x = torch.zeros(_BATCH, *SHAPE, dtype=torch.float64)
     counts, operations = [], []
     for module in modules:
