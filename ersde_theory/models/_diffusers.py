@@ -19,6 +19,7 @@ from ersde_theory.models._checkpoints import load_into
 from ersde_theory.models._network_denoiser import NetworkDenoiser
 from ersde_theory.models._prediction import Prediction
 from ersde_theory.models._schedulers import conventions, load_scheduler, read_json
+from ersde_theory.models._weight_files import listing
 
 MODELS = ("UNet2DModel", "DiTTransformer2DModel", "UNet2DConditionModel")
 COMPONENTS = ("unet", "transformer")
@@ -122,8 +123,7 @@ def _parts(folder: Path) -> tuple[Path, Path]:
         msg = f"{folder}: expected a pipeline with one of {', '.join(COMPONENTS)}, got {', '.join(index)}"
         raise ValueError(msg)
     if not (folder / "config.json").exists():
-        found = ", ".join(sorted(item.name for item in folder.iterdir())) or "nothing"
-        msg = f"{folder}: expected model_index.json (a pipeline) or config.json (a model), got {found}"
+        msg = f"{folder}: expected model_index.json (a pipeline) or config.json (a model), got {listing(folder)}"
         raise FileNotFoundError(msg)
     for beside in (folder, folder.parent / "scheduler"):
         if (beside / "scheduler_config.json").exists():

@@ -17,7 +17,7 @@ from ersde_theory.models._network_call import doubled, home, moved, rows, tensor
 from ersde_theory.models._prediction import Prediction
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class NetworkDenoiser:
     r"""A network that answers ``D(y, noise_level)``, as :func:`ersde_theory.sample` asks.
 
@@ -101,6 +101,11 @@ class NetworkDenoiser:
                 raise ValueError(msg)
         if hasattr(self.network, "eval"):
             self.network.eval()
+
+    def __repr__(self) -> str:
+        parts = (type(self.network).__name__, Prediction.of(self.prediction).name, type(self.levels).__name__)
+        low, high = self.noise_range
+        return f"NetworkDenoiser({self.name!r}: {', '.join(parts)}, shape {self.shape}, levels [{low:g}, {high:g}])"
 
     def __call__(self, y: torch.Tensor, noise_level: float) -> torch.Tensor:
         r"""Return :math:`D(y, \lambda)`.

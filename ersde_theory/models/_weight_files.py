@@ -26,13 +26,19 @@ def weight_file(path: Path) -> Path:
         for name in WEIGHT_FILES:
             if (path / name).exists():
                 return path / name
-        found = sorted(item.name for item in path.iterdir())
-        msg = f"{path}: expected a folder with {WEIGHT_FILES[0]} or a file like it, got {', '.join(found) or 'nothing'}"
+        msg = f"{path}: expected a folder with {WEIGHT_FILES[0]} or a file like it, got {listing(path)}"
         raise FileNotFoundError(msg)
     if not path.exists():
         msg = f"{path}: expected a checkpoint, got no such file"
         raise FileNotFoundError(msg)
     return path
+
+
+def listing(folder: Path, shown: int = 6) -> str:
+    """Return the first names of what is in a folder, for a message."""
+    names = sorted(item.name for item in folder.iterdir())
+    more = f" and {len(names) - shown} others" if len(names) > shown else ""
+    return ", ".join(names[:shown]) + more if names else "nothing"
 
 
 def first_bytes(file: Path) -> bytes:

@@ -178,6 +178,10 @@ def test_missing_files_and_folders_are_named(tmp_path):
     (tmp_path / "readme.md").write_text("x")
     with pytest.raises(FileNotFoundError, match=r"got readme.md"):
         load_weights(tmp_path)
+    for k in range(9):
+        (tmp_path / f"log{k}").write_text("x")
+    with pytest.raises(FileNotFoundError, match=r"got log0, log1, log2, log3, log4, log5 and 4 others$"):
+        load_weights(tmp_path)
     index = tmp_path / "model.safetensors.index.json"
     index.write_text(json.dumps({"weight_map": {"a": "gone.safetensors"}}))
     with pytest.raises(FileNotFoundError, match=r"gone\.safetensors"):
