@@ -7,7 +7,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
@@ -69,6 +69,8 @@ class NetworkDenoiser:
     >>> D.to(dtype=None).noise_range
     (0.01, 100.0)
     """
+
+    pure: ClassVar[bool] = True  # y is left alone and D is new memory, so that the loop needs no copies
 
     network: Callable[..., Any]
     prediction: Prediction | str
