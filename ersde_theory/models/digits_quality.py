@@ -33,7 +33,7 @@ from ersde_theory.records import LabelledArray, Record
 NETWORKS = ("edm", "flow")
 TRIVIAL = ("input", "mean", "affine")
 LEVELS = np.geomspace(*NOISE_RANGE, 24)
-IMAGES = 4096
+IMAGES = 2048
 SUBSET = 64  # the first rows alone, for a quick check
 _BATCH = 256
 _TIMED = 20
