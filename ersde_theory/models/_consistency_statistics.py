@@ -7,24 +7,30 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
+
+from ersde_theory.sampling import NonFiniteError
 
 if TYPE_CHECKING:
+    from ersde_theory.models._level_map import Level
     from ersde_theory.models._network_denoiser import NetworkDenoiser
 
+BLOCK_ROWS = 512
 # How far, in ln lambda, the told level is moved either way for a difference quotient. Any value gives a valid test.
 TOLD_STEP = 0.1
 
 
 def statistics_at_level(denoiser: NetworkDenoiser, clean: Any, lam: float, rng: np.random.Generator) -> dict[str, Any]:
     """Return every statistic of one level."""
-    import torch
-
     noise = torch.as_tensor(rng.normal(size=clean.shape), dtype=clean.dtype)
     noisy = clean + lam * noise
     level = denoiser.levels.at(lam)
     told = [denoiser.levels.at(lam * math.exp(step)).conditioning for step in (TOLD_STEP, -TOLD_STEP)]
-    value = denoiser(noisy, lam)
-    up, down = (denoiser.at_level(noisy, dataclasses.replace(level, conditioning=c)) for c in told)
+    levels = [level, *(dataclasses.replace(level, conditioning=c) for c in told)]
+    value, up, down = (_in_blocks(denoiser, noisy, item) for item in levels)
+    if not all(bool(array.isfinite().all()) for array in (value, up, down)):
+        msg = f"{denoiser.name}: expected finite values, got nan or inf at noise level {lam:g}"
+        raise NonFiniteError(msg)
     residual = _rows(clean - value)
     slope = _rows(up - down) / (2.0 * TOLD_STEP)
     squares = (residual**2).sum(1)
@@ -38,6 +44,10 @@ def statistics_at_level(denoiser: NetworkDenoiser, clean: Any, lam: float, rng: 
         "level_shift": _regression(residual, slope),
         "shift_terms": ((residual * slope).sum(1), (slope**2).sum(1)),
     }
+
+
+def _in_blocks(denoiser: NetworkDenoiser, noisy: torch.Tensor, level: Level) -> torch.Tensor:
+    return torch.cat([denoiser.at_level(block, level) for block in torch.split(noisy, BLOCK_ROWS)])
 
 
 def _affine_estimate(clean: np.ndarray, noisy: np.ndarray, lam: float) -> np.ndarray:
@@ -54,9 +64,11 @@ def _rows(values: Any) -> np.ndarray:
     return np.asarray(values.double().reshape(values.shape[0], -1).cpu())
 
 
-def _regression(residual: np.ndarray, feature: np.ndarray) -> tuple[float, float]:
-    """Return the slope of a regression through 0, pooled over coordinates, and its standard error over samples."""
-    return _ratio((residual * feature).sum(1), (feature**2).sum(1))
+def _regression(residual: np.ndarray, feature: np.ndarray) -> tuple[float, float, float]:
+    """Return slope through 0 pooled over coordinates, its standard error over samples, share of the residual."""
+    square = (feature**2).sum(1)
+    slope, error = _ratio((residual * feature).sum(1), square)
+    return slope, error, slope**2 * float(square.mean() / (residual**2).sum(1).mean())
 
 
 def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> tuple[float, float]:

@@ -7,18 +7,17 @@ import dataclasses
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
+
+import torch
 
 from ersde_theory import _checks
 from ersde_theory.models._level_map import SLACK, Level, LevelMap, checked_range
-from ersde_theory.models._network_call import doubled, home, rows, tensor
+from ersde_theory.models._network_call import doubled, home, moved, rows, tensor
 from ersde_theory.models._prediction import Prediction
 
-if TYPE_CHECKING:
-    import torch
 
-
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class NetworkDenoiser:
     r"""A network that answers ``D(y, noise_level)``, as :func:`ersde_theory.sample` asks.
 
@@ -43,7 +42,8 @@ class NetworkDenoiser:
     name : str
         For tables and messages.
     condition : mapping, optional
-        Keywords for the network. A tensor has a first axis of 1 (the same for every row) or of n.
+        Keywords for the network, nested if it wants that. A tensor has a first axis of 1 (the same for every row) or
+        of n.
     unconditional : mapping, optional
         Replaces entries of `condition` for the unconditional half of classifier-free guidance.
     guidance : float, optional
@@ -69,6 +69,8 @@ class NetworkDenoiser:
     >>> D.to(dtype=None).noise_range
     (0.01, 100.0)
     """
+
+    pure: ClassVar[bool] = True  # y is left alone and D is new memory, so that the loop needs no copies
 
     network: Callable[..., Any]
     prediction: Prediction | str
@@ -101,6 +103,11 @@ class NetworkDenoiser:
                 raise ValueError(msg)
         if hasattr(self.network, "eval"):
             self.network.eval()
+
+    def __repr__(self) -> str:
+        parts = (type(self.network).__name__, Prediction.of(self.prediction).name, type(self.levels).__name__)
+        low, high = self.noise_range
+        return f"NetworkDenoiser({self.name!r}: {', '.join(parts)}, shape {self.shape}, levels [{low:g}, {high:g}])"
 
     def __call__(self, y: torch.Tensor, noise_level: float) -> torch.Tensor:
         r"""Return :math:`D(y, \lambda)`.
@@ -204,18 +211,10 @@ class NetworkDenoiser:
         if not isinstance(self.network, torch.nn.Module):
             msg = f"network: expected a torch.nn.Module to move, got {_checks.describe(self.network)}"
             raise TypeError(msg)
-
-        def moved(values: Mapping[str, Any]) -> dict[str, Any]:
-            return {
-                k: v.to(device=device, dtype=dtype if v.is_floating_point() else None)
-                if isinstance(v, torch.Tensor)
-                else v
-                for k, v in values.items()
-            }
-
         network = copy.deepcopy(self.network).to(device=device, dtype=dtype)
-        unconditional = None if self.unconditional is None else moved(self.unconditional)
-        return dataclasses.replace(self, network=network, condition=moved(self.condition), unconditional=unconditional)
+        given = moved(self.condition, device, dtype)
+        nothing = None if self.unconditional is None else moved(self.unconditional, device, dtype)
+        return dataclasses.replace(self, network=network, condition=given, unconditional=nothing)
 
     # ------------------------------------------------------------------ the call
 
