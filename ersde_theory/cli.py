@@ -40,6 +40,8 @@ app.command()(order)
 app.add_typer(study_app)
 app.command()(train_digits)
 app.command()(vectors)
+app.command()(train_digits)
+app.add_typer(study_app)
 
 _WIDTH = 150  # columns of the table where the output is not a terminal
 _INTERRUPTED = 130

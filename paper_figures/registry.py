@@ -133,8 +133,8 @@ def figure(name: str) -> PaperFigure:
     Traceback (most recent call last):
         ...
     ValueError: figure: expected one of fei, one_step_error, orders, order-ode, order-strong, order-weak, quadrature,
-    vp-ve-parity, digits, order-ladder, work-precision, comparison, headline-orders, digits-networks,
-    digits-training, got 'order'; did you mean 'orders'?
+    vp-ve-parity, digits, order-ladder, work-precision, comparison, headline-orders, crossing, solution-space,
+    trajectories, samples, design, digits-networks, digits-training, got 'order'; did you mean 'orders'?
     """
     if name not in _MODULES:
         near = difflib.get_close_matches(name, _MODULES, n=1, cutoff=0.3)

@@ -244,11 +244,12 @@ def _loop(
             group["lr"] = chosen.learning_rate * _schedule(run.step, settings["steps"])
         loss = chosen.loss(run.network, settings["seed"], run.step, place)
         run.optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         run.optimiser.step()
         decay = min(_AVERAGE, (1 + run.step) / (10 + run.step))
         with torch.no_grad():
-            torch._foreach_lerp_(averaged, parameters, 1.0 - decay)
+            for kept, new in zip(averaged, parameters, strict=True):
+                kept.lerp_(new, 1.0 - decay)
         run.losses[run.step] = float(loss.detach())
         run.step += 1
         if not math.isfinite(run.losses[run.step - 1]):

@@ -212,6 +212,12 @@ def test_nested_conditions_are_spread_joined_and_moved(rng):
         assert torch.allclose(denoise(y, 1.0), y + 3.0, rtol=0.0, atol=1e-6)
 
 
+def test_denoiser_shows_itself_in_one_line():
+    """Assert that the weights of a network are not what one sees of it."""
+    shown = repr(edm_denoiser(Labelled(), shape=SHAPE, name="small"))
+    assert shown == "NetworkDenoiser('small': Labelled, edm, EdmLevels, shape (3, 4), levels [0.002, 80])"
+
+
 def test_denoiser_survives_a_pickle(rng):
     """Assert that a denoiser can be sent to another process."""
     denoise = edm_denoiser(Labelled(), shape=SHAPE)
@@ -363,3 +369,15 @@ def test_misuse_says_what_was_expected(case):
     call, kind, words = BAD[case]
     with pytest.raises(kind, match=words):
         call()
+
+
+def test_denoiser_leaves_y_alone_and_returns_new_memory(rng):
+    """Assert what `pure` promises the loop, for a network that hands back its own input."""
+    for prediction in ("x0", "flow"):
+        denoise = NetworkDenoiser(lambda x, *_: x, prediction, FLOW_UNIT, shape=SHAPE)
+        assert denoise.pure
+        y = torch.tensor(rng.normal(size=(2, *SHAPE)))
+        before = y.clone()
+        value = denoise(y, 0.5)
+        value += 1.0
+        assert torch.equal(y, before)
