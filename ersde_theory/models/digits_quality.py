@@ -294,7 +294,7 @@ def table(record: Record) -> str:
     return "\n".join(lines)
 
 
-def main(
+def _main(
     json_file: Annotated[Path, typer.Option("--json", metavar="FILE", help="Where the Record goes.")],
     images: Annotated[int, typer.Option(min=SUBSET, help="Noised draws per network and level.")] = IMAGES,
     seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
@@ -320,4 +320,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    typer.run(_main)

@@ -128,6 +128,14 @@ def test_damaged_checkpoint_is_named(damage, tmp_path):
         train("classifier", tmp_path, steps=1, batch=BATCH)
 
 
+def test_weights_in_the_place_of_a_checkpoint_are_named(tmp_path):
+    """Assert that a renamed file of weights is not taken for a checkpoint."""
+    train("classifier", tmp_path, steps=1, batch=BATCH)
+    (tmp_path / weights_name("classifier")).replace(tmp_path / CHECKPOINT)
+    with pytest.raises(ValueError, match="expected the checkpoint of a run, got the weights of one"):
+        train("classifier", tmp_path, steps=1, batch=BATCH)
+
+
 def test_full_disk_leaves_the_last_checkpoint(tmp_path, monkeypatch):
     """Assert that a write which fails keeps the file before it, and that the run goes on from there."""
     train("classifier", tmp_path / "whole", **SMALL)
