@@ -19,7 +19,7 @@ from ersde_theory.progress import progress_bar
 from ersde_theory.records import LabelledArray, Record
 
 STATUSES = ("exact", "rounded", "not linear", "not finite", "refused", "not read")
-_NOT_FINITE = re.compile(r"\b(nan|inf)$")
+_NOT_FINITE = re.compile(r"\b(nan|inf)(;|$)")
 
 
 @dataclass(frozen=True)

@@ -227,7 +227,6 @@ def draw_covariance(
     """Return the covariances of draws: stated, of overlapping intervals of one tree, of numbers that come twice."""
     found: dict[tuple[int, int], float] = {}
     keys = [value.tobytes() for value in values]
-    first: dict[bytes, int] = {}
     for j, (_, b) in enumerate(asked):
         found |= {(i, j): value for i, value in (b.linked if b is not None else ())}
         for i, (_, a) in enumerate(asked[:j]):
@@ -237,10 +236,23 @@ def draw_covariance(
             if shared > 0.0:
                 product = (a.times[1] - a.times[0]) * (b.times[1] - b.times[0])
                 found[i, j] = min(1.0, shared / math.sqrt(product))
-        i = first.setdefault(keys[j], j)
-        if i != j:
-            found[i, j] = 1.0
+        found |= {(i, j): 1.0 for i in range(j) if keys[i] == keys[j]}
     return found
+
+
+def foreseen(rows: Rows, asked: Sequence[tuple[int, Meaning | None]]) -> str:
+    """Return which state depends on an output or a draw that did not exist yet, in words; empty if none does."""
+    n_data = rows.table.shape[1] - 1 - len(asked)
+    known = np.append(0, np.cumsum(rows.evaluation >= 0)[:-1])
+    drawn_after = np.array([after for after, _ in asked], dtype=np.int64)
+    for r in range(1, len(rows.alpha)):
+        later = np.concatenate([[False], np.arange(n_data) >= known[r], drawn_after > known[r]])
+        if (rows.table[r, later] != 0.0).any():
+            return (
+                f"the state of row {r} (noise level {rows.level[r]:.6g}) depends on numbers of places that should not "
+                f"touch: it mixes the numbers of a state, or adds some of its own"
+            )
+    return ""
 
 
 def _level(alpha: float, sigma: float) -> float:
