@@ -14,6 +14,7 @@ from ersde_theory.tableau import DenseTableau, Draw, Tableau
 
 _SAME_LEVEL = 1e-6
 _ROUNDOFF = 64.0
+_HALF_ROUNDOFF = 2.0  # in half precision 64 roundings are no longer small
 
 
 @dataclass(frozen=True)
@@ -140,18 +141,19 @@ def _increments(rows: Rows, n_draws: int, eps: float) -> tuple[np.ndarray, np.nd
     """
     n_rows = len(rows.alpha)
     n_data = rows.table.shape[1] - 1 - n_draws
+    rounding = eps * (_ROUNDOFF if eps < 2.0**-20 else _HALF_ROUNDOFF)
     unit = np.where(rows.alpha > 0.0, rows.alpha, rows.sigma)
     previous, rest = np.ones(n_rows), np.zeros_like(rows.table)
     before = rows.table[0].copy()
     for r in range(1, n_rows):
         row = rows.table[r].copy()
         gain = max(1.0, unit[r] / unit[r - 1])
-        if abs(row[0]) <= _ROUNDOFF * eps * gain * abs(before[0]):
+        if abs(row[0]) <= rounding * gain * abs(before[0]):
             row[0] = 0.0
         previous[r] = _carried(row, before, n_data)
         rest[r] = row - previous[r] * before
         scale = np.abs(row) + (abs(previous[r]) + gain) * np.abs(before)
-        rest[r, np.abs(rest[r]) <= _ROUNDOFF * eps * scale] = 0.0
+        rest[r, np.abs(rest[r]) <= rounding * scale] = 0.0
         before = row
     return previous, rest[:, 1 : 1 + n_data], rest[:, 1 + n_data :]
 
