@@ -54,7 +54,19 @@ class BlackBox(Protocol):
         """Modules of the sampler, in which NumPy generators are looked for."""
 
     def run(self, run: Run) -> Any:
-        """Call the sampler with the start, the model and the noise of a run; return its final state."""
+        """Call the sampler.
+
+        Parameters
+        ----------
+        run : Run
+            Gives the start (``begin``), the model's data predictions (``denoise``, ``model_output``) and, where
+            noise is handed over, draws (``normal``).
+
+        Returns
+        -------
+        array
+            The final state.
+        """
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ pytest.importorskip("torch")
 diffusers = pytest.importorskip("diffusers")
 
 # of diffusers itself, on NumPy 2
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:__array_:DeprecationWarning")
 
 FLOAT32 = 2.0**-23
 EXACT = {
@@ -71,6 +71,16 @@ def test_dynamic_thresholding_is_not_linear():
     """Assert that a quantile of the state is named."""
     read = read_out(diffusers_scheduler(diffusers.DDIMScheduler(clip_sample=False, thresholding=True), 8))
     assert any("quantile" in p or "sort" in p for p in read.problems), read.problems
+
+
+def test_predictor_of_the_score_sde_is_linear_and_its_corrector_is_not():
+    """Assert that norms of the score and of the noise in the corrector are found, and the predictor is exact."""
+    with_corrector = read_out(diffusers_scheduler(diffusers.ScoreSdeVeScheduler(), 6))
+    assert not with_corrector.linear
+    assert "norm" in with_corrector.problems[0]
+    alone = read_out(diffusers_scheduler(diffusers.ScoreSdeVeScheduler(correct_steps=0), 6))
+    assert alone.linear
+    assert alone.reproduction < 1e-10
 
 
 def test_network_that_is_told_another_level_is_noted():

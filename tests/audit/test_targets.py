@@ -81,7 +81,7 @@ def nothing(*_args, **_options):
         (lambda: released_er_sde(nothing, GRID, order=4), ValueError, "order"),
         (lambda: released_er_sde(nothing, GRID, prediction="x0"), ValueError, "prediction"),
         (lambda: released_er_sde(nothing, GRID, process="vp"), TypeError, "ForwardProcess"),
-        (lambda: diffusers_scheduler(nothing, 5), TypeError, "config, set_timesteps and step"),
+        (lambda: diffusers_scheduler(nothing, 5), TypeError, "config, set_timesteps, step, got"),
     ],
 )
 def test_wrong_argument_of_a_convention_is_explained(make, error, said):
