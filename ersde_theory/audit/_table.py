@@ -99,6 +99,40 @@ def as_seen(tab: Tableau) -> Tableau:
     return replace(seen, draws=tab.draws)
 
 
+def without_unused_draws(tab: Tableau) -> Tableau:
+    """Return a tableau without the draws that have no weight in any row.
+
+    Programs differ in whether a step that needs no noise still asks for some, our schemes have one draw a step.
+
+    Parameters
+    ----------
+    tab : Tableau
+        Any sampler.
+
+    Returns
+    -------
+    Tableau
+
+    Examples
+    --------
+    >>> from ersde_theory import TimeGrid, NoiseScale, schemes
+    >>> tab = schemes.er_sde(TimeGrid([4.0, 2.0, 0.0]), NoiseScale.exp_power(), order=1)
+    >>> tab.n_draws, without_unused_draws(tab).n_draws
+    (2, 1)
+    """
+    kept = np.unique(tab.noise_columns[tab.noise != 0.0])
+    place = {int(m): i for i, m in enumerate(kept)}
+    columns = np.where(tab.noise != 0.0, tab.noise_columns, -1)
+    return replace(
+        tab,
+        noise_columns=np.vectorize(lambda m: place.get(int(m), -1), otypes=[np.int64])(columns),
+        draws=tuple(tab.draws[m] for m in kept),
+        draw_covariance={
+            (place[i], place[j]): value for (i, j), value in tab.draw_covariance.items() if i in place and j in place
+        },
+    )
+
+
 def assembled(
     name: str,
     rows: Rows,
@@ -194,27 +228,39 @@ def meant_draws(
     """Return what each draw means: as said, or else the interval that ends where it is first used.
 
     The interval starts where the noise before it ended, or at the last grid node before. A draw that raises
-    the level, or the second one over an interval, is independent of any Brownian path.
+    the level, or the second one over an interval, is independent of any Brownian path. A draw that is never used is
+    given the step in which it was made.
     """
-    level, node = rows.level, assigned_nodes(rows.level, np.asarray(grid))
+    levels = np.asarray(grid)
+    level, node = rows.level, assigned_nodes(rows.level, levels)
     n_data = rows.table.shape[1] - 1 - n_draws
     draws: list[Draw] = []
-    reached = math.inf
+    reached = math.inf  # where the noise before ended
     for m, (after, meaning) in enumerate(asked):
         if meaning is not None:
             draws.append(Draw(meaning.level_from, meaning.level_to, meaning.kind))
             continue
         used = np.flatnonzero(rows.table[:, 1 + n_data + m])
         row = int(used[0]) if used.size else _row_after(rows, after)
-        passed = [float(grid[0]), *level[:row][node[:row] >= 0].tolist()]
-        start, end = min(reached, passed[-1]), float(level[row])
+        passed = float(level[:row][node[:row] >= 0][-1])
+        start, end = min(reached, passed), float(level[row])
+        if not used.size and (after == 0 or reached <= end):
+            # drawn at the start of a step that then does without it
+            start = float(levels[0]) if after == 0 else reached
+            end = _next_node(levels, start)
         if end < start:
             draws.append(Draw(start, end))
             reached = end
         else:
-            draws.append(Draw(passed[-1], end, "independent"))
-            reached = math.inf if end > passed[-1] else reached
+            draws.append(Draw(passed, end, "independent"))
+            reached = _next_node(levels, passed) if end > passed else reached
     return tuple(draws)
+
+
+def _next_node(levels: np.ndarray, level: float) -> float:
+    """Return the first grid level below a level; the last one if there is none."""
+    below = levels[levels < level]
+    return float(below[0] if below.size else levels[-1])
 
 
 def _row_after(rows: Rows, evaluations: int) -> int:

@@ -44,7 +44,7 @@ _PREDICTIONS = ("epsilon", "v_prediction", "sample")
 _ORDERS = (1, 2, 3)
 _FEW = 40
 _SWITCHES = ("use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas", "use_lu_lambdas")
-_SCORE = ({}, {"correct_steps": 0})
+_SCORE: tuple[dict[str, Any], ...] = ({}, {"correct_steps": 0})
 _STEP_VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "DDIMScheduler": {"eta": 1.0},
     "EulerDiscreteScheduler": {"s_churn": 5.0},
@@ -173,7 +173,7 @@ def _built(cls: type, config: Mapping[str, Any], n_steps: int, options: Mapping[
     return diffusers_scheduler(cls(**config), n_steps, **options)
 
 
-def main(
+def _main(
     n_steps: Annotated[int, typer.Option("--steps", min=2, help="Number of steps.")] = 20,
     json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write a Record there.")] = None,
 ) -> None:
@@ -201,4 +201,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    typer.run(_main)

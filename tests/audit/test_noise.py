@@ -178,6 +178,7 @@ def expected_covariance():
 def assert_tree(tab):
     """Assert that draws know their intervals and their correlation."""
     assert tab.n_draws == 6
+    assert np.allclose(tab.noise[1::2].max(axis=1), 0.3)  # the motion goes down, so its weight is positive
     assert [(d.level_from, d.level_to) for d in tab.draws[2:4]] == [(4.0, pytest.approx(math.sqrt(8.0))), (4.0, 2.0)]
     assert tab.draw_covariance == pytest.approx(expected_covariance())
 
@@ -190,7 +191,7 @@ def test_intervals_of_a_tree_are_correlated_by_their_overlap():
 
     def tree_sampler(x, sigmas):
         tree = torchsde.BrownianInterval(float(sigmas.min()), float(sigmas.max()), x.shape, x.dtype)
-        return lambda s, t: tree(t, s) / math.sqrt(s - t)
+        return lambda s, t: -tree(t, s) / math.sqrt(s - t)
 
     with replaced(sys.modules, {"torchsde": torchsde}):
         read = read_out(k_diffusion(with_stages(tree_sampler), SIGMAS))
@@ -204,7 +205,7 @@ def test_real_tree_is_read_if_torchsde_is_installed():
 
     def tree_sampler(x, sigmas):
         tree = torchsde.BrownianTree(float(sigmas.min()), x.new_zeros(x.shape), float(sigmas.max()), entropy=5)
-        return lambda s, t: tree(t, s) / math.sqrt(s - t)
+        return lambda s, t: -tree(t, s) / math.sqrt(s - t)
 
     read = read_out(k_diffusion(with_stages(tree_sampler), SIGMAS))
     assert read.problems == ()
