@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ersde_theory._tableau_structure import banded
+from ersde_theory._tableau_structure import coefficient_of_previous, banded
 from ersde_theory.audit._run import Evaluation, Meaning
 from ersde_theory.tableau import DenseTableau, Draw, Tableau
 
@@ -181,34 +181,21 @@ def _increments(rows: Rows, n_draws: int, eps: float) -> tuple[np.ndarray, np.nd
     A model that predicts noise, velocity or flow sees the state in its output, so that each entry carries
     round-off in proportion to the entry of the row before; what is not above it is 0.
     """
-    n_rows = len(rows.alpha)
-    n_data = rows.table.shape[1] - 1 - n_draws
+    n_rows, table = len(rows.alpha), rows.table.copy()
+    n_data = table.shape[1] - 1 - n_draws
     rounding = eps * (_HALF_ROUNDOFF if eps > _COARSE else _ROUNDOFF)
     unit = np.where(rows.alpha > 0.0, rows.alpha, rows.sigma)
-    previous, rest = np.ones(n_rows), np.zeros_like(rows.table)
-    before = rows.table[0].copy()
+    gain = np.append(1.0, np.maximum(1.0, unit[1:] / unit[:-1]))
     for r in range(1, n_rows):
-        row = rows.table[r].copy()
-        gain = max(1.0, unit[r] / unit[r - 1])
-        if abs(row[0]) <= rounding * gain * abs(before[0]):
-            row[0] = 0.0
-        previous[r] = _carried(row, before, n_data)
-        rest[r] = row - previous[r] * before
-        scale = np.abs(row) + (abs(previous[r]) + gain) * np.abs(before)
-        rest[r, np.abs(rest[r]) <= rounding * scale] = 0.0
-        before = row
+        if abs(table[r, 0]) <= rounding * gain[r] * abs(table[r - 1, 0]):
+            table[r, 0] = 0.0
+    dense = DenseTableau(table[:, 0], table[:, 1 : 1 + n_data], table[:, 1 + n_data :])
+    previous = np.array([1.0, *(coefficient_of_previous(dense, r) for r in range(1, n_rows))])
+    rest = np.zeros_like(table)
+    rest[1:] = table[1:] - previous[1:, None] * table[:-1]
+    scale = np.abs(table[1:]) + (np.abs(previous) + gain)[1:, None] * np.abs(table[:-1])
+    rest[1:][np.abs(rest[1:]) <= rounding * scale] = 0.0
     return previous, rest[:, 1 : 1 + n_data], rest[:, 1 + n_data :]
-
-
-def _carried(row: np.ndarray, before: np.ndarray, n_data: int) -> float:
-    """Return the coefficient that eliminates the start, or the newest draw once the start is forgotten."""
-    if before[0] != 0.0:
-        return float(row[0] / before[0])
-    drawn = np.flatnonzero(before[1 + n_data :])
-    if drawn.size:
-        newest = 1 + n_data + drawn[-1]
-        return float(row[newest] / before[newest])
-    return 0.0
 
 
 # ---------------------------------------------------------------------- nodes and draws
