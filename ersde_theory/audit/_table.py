@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ersde_theory._tableau_structure import coefficient_of_previous, banded
+from ersde_theory._tableau_structure import banded, coefficient_of_previous
 from ersde_theory.audit._run import Evaluation, Meaning
 from ersde_theory.tableau import DenseTableau, Draw, Tableau
 
