@@ -28,6 +28,11 @@ _MODULES = {
     "work-precision": "work_precision",
     "comparison": "better_schemes",
     "headline-orders": "headline_orders",
+    "crossing": "crossing",
+    "solution-space": "solution_space",
+    "trajectories": "trajectories",
+    "samples": "trajectories",
+    "design": "design",
 }
 
 
