@@ -210,17 +210,26 @@ def own(seen: Observed) -> NoiseScale | None:
     [0.15, 0.15]
     """
     found = injected(seen)
-    rate = found.tau_squared_of_ratio
-    known = np.isfinite(rate)
+    known = np.isfinite(found.of_ratio)
     if not known.any() or (found.of_ratio[known] < -1e-12).any():
         return None
-    ends, values = seen.level[1:][known][::-1], np.maximum(rate[known], 0.0)[::-1]
+    growth = np.maximum(found.of_ratio[known], 0.0)[::-1]
+    position = np.log(np.append(seen.level[1:][known][::-1], seen.level[:-1][known][0]))
+    excess = np.append(0.0, np.cumsum(growth))
+    rate = growth / np.diff(position)
+
+    def log_excess(level: np.ndarray) -> np.ndarray:
+        return np.asarray(np.interp(np.log(level), position, excess))
+
+    def difference(level: np.ndarray, b: np.ndarray) -> np.ndarray:
+        at = np.log(level)
+        return np.asarray(np.interp(at + b, position, excess) - np.interp(at, position, excess))
 
     def tau_squared(level: np.ndarray) -> np.ndarray:
-        place = np.searchsorted(ends, level, side="right") - 1
-        return np.asarray(values[np.clip(place, 0, values.size - 1)])
+        place = np.searchsorted(position, np.log(level), side="right") - 1
+        return np.asarray(rate[np.clip(place, 0, rate.size - 1)])
 
-    return NoiseScale.from_tau_squared(tau_squared, "own")
+    return NoiseScale("own", "read off the ratios", log_excess, difference, tau_squared)
 
 
 def _fitted(seen: Observed) -> Iterator[NoiseScale]:

@@ -15,6 +15,7 @@ from ersde_theory.audit.observed import Observed
 Parameters = Mapping[str, Any]
 Propose = Callable[[Observed, Certified, Tolerance], Iterable[Parameters]]
 Plant = Callable[..., Certified]
+_ONE_NUMBER = 1e-5  # relative spread of values that count as one number
 
 
 @dataclass(frozen=True)
@@ -136,16 +137,20 @@ def explanations_by(
 
 def _as_large(seen: Observed, planted: Observed, certified: Certified) -> Parts:
     """Return where the sampler is off by no more than the planted size."""
-    good = certified.steps
-    ratio = np.abs(seen.ratio - good.ratio) <= np.abs(planted.ratio - good.ratio)
-    data = (np.abs(seen.data - good.data) <= np.abs(planted.data - good.data)).all(axis=1)
-    noise = np.abs(seen.noise_variance - good.noise_variance) <= np.abs(planted.noise_variance - good.noise_variance)
+    good, room = certified.steps, 1.0 + 1e-9
+    ratio = np.abs(seen.ratio - good.ratio) <= room * np.abs(planted.ratio - good.ratio)
+    data = (np.abs(seen.data - good.data) <= room * np.abs(planted.data - good.data)).all(axis=1)
+    size = np.abs(planted.noise_variance - good.noise_variance)
+    noise = np.abs(seen.noise_variance - good.noise_variance) <= room * size
     return Parts(ratio, data, noise)
 
 
-def fitted(values: np.ndarray) -> float:
-    """Return the median, or the short number that it is within 1e-9 of."""
+def fitted(values: np.ndarray, tolerance: Tolerance) -> float | None:
+    """Return what most of the values are, short where that makes no difference; None if they are not one number."""
     found = float(np.median(values))
+    near = np.abs(values - found) <= max(_ONE_NUMBER, 10.0 * tolerance.coefficient) * abs(found)
+    if found == 0.0 or near.sum() < 0.5 * (values.size + 1):
+        return None
     short = round(found, 6)
     return short if abs(found - short) <= 1e-9 * max(1.0, abs(found)) else found
 

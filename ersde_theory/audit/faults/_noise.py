@@ -118,7 +118,9 @@ NOISE_MISSING = Fault(
 def _propose_factor(seen: Observed, certified: Certified, tolerance: Tolerance) -> Iterator[Parameters]:
     due = _due(certified, tolerance) & ~_silenced(seen, certified, tolerance)
     if due.any():
-        yield {"factor": fitted(np.sqrt(seen.noise_variance[due] / certified.steps.noise_variance[due]))}
+        factor = fitted(np.sqrt(seen.noise_variance[due] / certified.steps.noise_variance[due]), tolerance)
+        if factor is not None:
+            yield {"factor": factor}
 
 
 NOISE_FACTOR = Fault(
@@ -143,7 +145,9 @@ def _propose_eta(seen: Observed, certified: Certified, tolerance: Tolerance) -> 
     mine, right = _growth(seen), _growth(certified.steps)
     due &= np.isfinite(mine) & np.isfinite(right)
     if due.any():
-        yield {"eta": fitted(mine[due] / right[due])}
+        eta = fitted(mine[due] / right[due], tolerance)
+        if eta is not None:
+            yield {"eta": eta}
 
 
 def _plant_eta(certified: Certified, eta: float) -> Certified:

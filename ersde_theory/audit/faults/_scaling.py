@@ -51,9 +51,11 @@ STATE_ALPHA = Fault(
 
 
 def _propose_sigma(seen: Observed, certified: Certified, _tolerance: Tolerance) -> Iterator[Parameters]:
-    if certified.recipe is not None and _has_alpha(seen) and np.isfinite(seen.level).all():
-        if (np.diff(seen.level * seen.alpha) < 0.0).all():
-            yield {}
+    made = certified.recipe
+    if made is None or made.noise_scale.name == "own" or not _has_alpha(seen) or not np.isfinite(seen.level).all():
+        return
+    if (np.diff(seen.level * seen.alpha) < 0.0).all():
+        yield {}
 
 
 def _plant_sigma(certified: Certified) -> Certified:

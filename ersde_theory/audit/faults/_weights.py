@@ -104,14 +104,15 @@ RIEMANN = Fault(
 
 
 def _propose_factor(m: int):  # type: ignore[no-untyped-def]
-    def propose(seen: Observed, certified: Certified, _tolerance: Tolerance) -> Iterator[Parameters]:
+    def propose(seen: Observed, certified: Certified, tolerance: Tolerance) -> Iterator[Parameters]:
         made = certified.recipe
         if made is None or made.factor.shape[0] <= m or not (made.order > m).any():
             return
         share = _factors(seen, made)[m] / np.where(made.factor[m] == 0.0, np.nan, made.factor[m])
         known = np.isfinite(share)
-        if known.any():
-            yield {"factor": fitted(share[known])}
+        factor = fitted(share[known], tolerance) if known.any() else None
+        if factor is not None:
+            yield {"factor": factor}
 
     return propose
 
@@ -279,6 +280,9 @@ def _propose_orders(seen: Observed, certified: Certified, tolerance: Tolerance) 
     found = _orders(seen, certified, tolerance)
     if found is None or (found > standard_orders(seen.level, int(found.max()))).any():
         return
+    full = np.flatnonzero(found == found.max())
+    if (np.diff(found[: full[0] + 1]) < 0).any() or (np.diff(found[full[0] :]) > 0).any():
+        return  # lower orders belong to the start and the end
     yield {"orders": tuple(found.tolist())}
 
 
