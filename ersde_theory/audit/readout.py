@@ -1,12 +1,53 @@
-"""What a read-out of a sampler says: its tableau, and how far it can be trusted."""
+r"""Reading a sampler from outside: its tableau, and how far that can be trusted.
+
+A sampler of a fixed grid is linear in its start, the model's outputs and the Gaussian draws. So it is run once with
+unit vectors in all three places: component 0 of the state is the start, the k-th call of the model returns unit vector
+1 + k, the m-th draw is a unit vector as well, and every state that the model is asked about *is* its row of
+coefficients. Runs with random numbers and the sampler's own noise then show whether that is all there is to it.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 
 import numpy as np
 
+from ersde_theory import _checks
+from ersde_theory.audit._observation import Observation, compared, observed, reproduction
+from ersde_theory.audit._run import DTYPES, EPS, BasisSource, RandomSource, Run, nonlinear_denoiser
+from ersde_theory.audit._table import Rows, assembled, dense_table, draw_covariance, meant_draws, visible_rows
 from ersde_theory.tableau import Tableau
+
+_RANDOM_SHAPE = (1, 2, 3, 4)
+
+
+class BlackBox(Protocol):
+    """A sampler with its grid, ready to be called in its own way; :mod:`ersde_theory.audit.conventions` makes them.
+
+    Attributes
+    ----------
+    name, convention : str
+        For tables.
+    library : str
+        ``torch`` or ``numpy``: what its states are.
+    """
+
+    name: str
+    convention: str
+    library: str
+
+    @property
+    def nodes(self) -> Sequence[tuple[float, float]]:
+        """The grid: (alpha, sigma) from the start state to the final one."""
+
+    @property
+    def namespaces(self) -> tuple[dict[str, Any], ...]:
+        """Modules of the sampler, in which NumPy generators are looked for."""
+
+    def run(self, run: Run) -> Any:
+        """Call the sampler with the start, the model and the noise of a run; return its final state."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,3 +104,161 @@ class Readout:
     coefficient_dtype: str = "float64"
     reproduction: float = float("nan")
     notes: tuple[str, ...] = field(default=())
+
+
+def read_out(box: BlackBox, *, dtype: str = "float64", seed: int = 0) -> Readout:
+    """Read the tableau of a sampler by calling it; four runs, eight below float64.
+
+    Parameters
+    ----------
+    box : BlackBox
+        The sampler with its grid, made by one of the conventions.
+    dtype : str
+        Of the state: float64, float32, float16 or bfloat16 (the last with torch only).
+    seed : int
+        Of the random runs.
+
+    Returns
+    -------
+    Readout
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the dtype or the seed is wrong. What the sampler itself raises with ordinary numbers is passed on.
+
+    Examples
+    --------
+    >>> from ersde_theory import NoiseScale, TimeGrid, schemes
+    >>> from ersde_theory.audit.conventions import own_scheme
+    >>> tab = schemes.er_sde(TimeGrid([4.0, 2.0, 1.0, 0.0]), NoiseScale.exp_power(), order=2)
+    >>> read = read_out(own_scheme(tab))
+    >>> read.linear, tab.first_difference(read.tableau, rtol=1e-13) is None
+    (True, True)
+    """
+    _checks.one_of(dtype, "dtype", DTYPES)
+    _checks.integer(seed, "seed", minimum=0)
+    if box.library == "numpy" and dtype == "bfloat16":
+        msg = "dtype: expected a dtype of NumPy for a NumPy sampler, got 'bfloat16'"
+        raise ValueError(msg)
+    reference = None if dtype == "float64" else read_out(box, seed=seed)
+    read = _read(box, dtype, seed)
+    return read if reference is None else _against(read, reference)
+
+
+def _read(box: BlackBox, dtype: str, seed: int) -> Readout:
+    """Return the read-out in one dtype."""
+    first = observed(box, _random_source(box, 1.0, seed), dtype, seed)
+    if first.problem is not None:
+        return _failed(box, dtype, [first])
+    basis = observed(box, BasisSource(len(first.run.evaluations), len(first.run.draws)), dtype, seed)
+    if basis.problem is not None:
+        return _failed(box, dtype, [first, basis])
+    rows = visible_rows(basis.run.evaluations, basis.final, box.nodes)
+    replayed = [note.value for note in first.run.draws]
+    again = observed(box, replace(_random_source(box, 1.0, seed), replayed=replayed), dtype, seed + 1)
+    amplitude = 30.0 if EPS[dtype] > EPS["float32"] else 1000.0
+    large = observed(box, _random_source(box, amplitude, seed + 2), dtype, seed + 2)
+    runs = [first, basis, again, large]
+    problems = _own_problems(runs)
+    residual = 0.0
+    if not first.agrees_with(again):
+        problems.append(
+            f"the same run twice gives different states ({first.first_departure(again)}): hidden state from run to "
+            f"run, or randomness that was not intercepted"
+        )
+    for seen, what in ((first, "of order 1"), (large, f"of order {amplitude:g}")):
+        found, size = compared(rows, basis, seen, what, box.nodes)
+        problems += found
+        residual = max(residual, size)
+    return _assembled(box, dtype, rows, runs, tuple(dict.fromkeys(problems)), residual)
+
+
+def _assembled(
+    box: BlackBox, dtype: str, rows: Rows, runs: list[Observation], problems: tuple[str, ...], residual: float
+) -> Readout:
+    """Return the read-out of rows that were read."""
+    first, basis = runs[0], runs[1]
+    grid = np.array([np.inf if a == 0.0 else s / a for a, s in box.nodes])
+    asked = [(note.after, note.meaning) for note in basis.run.draws]
+    draws = meant_draws(rows, len(asked), asked, grid)
+    covariance = draw_covariance(asked, [note.value for note in first.run.draws])
+    tableau = assembled(box.name, rows, grid, draws, covariance, EPS[basis.state_dtype])
+    coarsest = max((o.coefficient_dtype for o in runs), key=EPS.__getitem__)
+    return Readout(
+        box.name,
+        box.convention,
+        tableau,
+        rows.level[rows.evaluation >= 0],
+        grid,
+        dtype,
+        not problems,
+        problems,
+        max(residual, EPS[coarsest]),
+        coarsest,
+        reproduction(tableau, first),
+        _notes(runs, covariance),
+    )
+
+
+def _random_source(box: BlackBox, amplitude: float, seed: int) -> RandomSource:
+    """Return a random start of the size that the start level has, and a random denoiser of an amplitude."""
+    alpha, sigma = box.nodes[0]
+    normal = np.random.default_rng([seed, 0]).normal(size=_RANDOM_SHAPE)
+    start = normal * np.sqrt((alpha * amplitude) ** 2 + sigma**2)
+    return RandomSource(start, nonlinear_denoiser(start.size, amplitude, seed))
+
+
+def _failed(box: BlackBox, dtype: str, runs: list[Observation]) -> Readout:
+    """Return the read-out of a sampler that could not be read."""
+    last = runs[-1]
+    problems = [*_own_problems(runs), *([last.problem] if last.problem else [])]
+    level = np.array([e.level for e in last.run.evaluations])
+    grid = np.array([np.inf if a == 0.0 else s / a for a, s in box.nodes])
+    return Readout(
+        box.name, box.convention, None, level, grid, dtype, False, tuple(dict.fromkeys(problems)), float("nan"),
+        last.coefficient_dtype, notes=_notes(runs, {}),
+    )  # fmt: skip
+
+
+def _own_problems(runs: list[Observation]) -> list[str]:
+    """Return what the runs reported by themselves."""
+    return [problem for seen in runs for problem in seen.run.problems]
+
+
+def _notes(runs: list[Observation], covariance: dict[tuple[int, int], float]) -> tuple[str, ...]:
+    """Return facts about the runs that do not break linearity."""
+    notes = [note for seen in runs for note in seen.run.notes]
+    for seen in runs:
+        notes += [f"changes what it is given in place: {name}" for name in seen.run.changed_in_place()[:3]]
+    state = max((seen.state_dtype for seen in runs), key=EPS.__getitem__)
+    if EPS[state] > EPS[runs[0].run.dtype]:
+        notes.append(f"the state is cast to {state} inside")
+    coarsest = max((seen.coefficient_dtype for seen in runs), key=EPS.__getitem__)
+    if EPS[coarsest] > EPS[state]:
+        notes.append(f"coefficients in {coarsest}")
+    trees = {note.meaning.tree for note in runs[0].run.draws if note.meaning is not None}
+    twice = [pair for pair, value in covariance.items() if value == 1.0] if trees <= {None} else []
+    notes += [f"draws {i} and {j} are the same numbers: noise that comes twice" for i, j in twice[:3]]
+    return tuple(dict.fromkeys(notes))
+
+
+def _against(read: Readout, reference: Readout) -> Readout:
+    """Return a read-out of lower precision, with the error of its coefficients against the float64 one."""
+    problems = tuple(dict.fromkeys((*reference.problems, *read.problems)))
+    tab, exact = read.tableau, reference.tableau
+    if tab is None or exact is None:
+        return replace(read, linear=False, problems=problems)
+    if tab.n_rows != exact.n_rows or tab.n_draws != exact.n_draws or tab.n_evaluations != exact.n_evaluations:
+        differs = f"{read.dtype} has other evaluations or draws than float64"
+        return replace(read, linear=False, problems=(*problems, differs))
+    return replace(read, linear=not problems, problems=problems, precision=_relative_error(tab, exact))
+
+
+def _relative_error(tab: Tableau, exact: Tableau) -> float:
+    """Return the largest error of a coefficient relative to its row's largest, the start in units of its level."""
+    got, wanted = dense_table(tab), dense_table(exact)
+    unit = np.ones(got.shape[1])
+    unit[0] = np.hypot(exact.alpha[0], exact.sigma[0])
+    size = (np.abs(wanted) * unit).max(axis=1)
+    return float(((np.abs(got - wanted) * unit).max(axis=1) / size).max())

@@ -1,0 +1,252 @@
+"""From the rows that a run with unit vectors shows to a Tableau."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ersde_theory._tableau_structure import banded
+from ersde_theory.audit._run import Evaluation, Meaning
+from ersde_theory.tableau import DenseTableau, Draw, Tableau
+
+_SAME_LEVEL = 1e-6
+_ROUNDOFF = 64.0
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Visible states of a sampler: the start, every evaluated state, the final one.
+
+    `table` has shape (rows, 1 + evaluations + draws); `evaluation` is the evaluation that a row feeds, or -1.
+    """
+
+    alpha: np.ndarray
+    sigma: np.ndarray
+    table: np.ndarray
+    evaluation: np.ndarray
+
+    @property
+    def level(self) -> np.ndarray:
+        """Noise level of each row."""
+        zero = self.alpha == 0.0
+        return np.where(zero, np.inf, self.sigma / np.where(zero, 1.0, self.alpha))
+
+    @property
+    def n_evaluations(self) -> int:
+        """Number of evaluations."""
+        return int(self.evaluation.max()) + 1
+
+
+def visible_rows(evaluations: Sequence[Evaluation], final: np.ndarray, nodes: Sequence[tuple[float, float]]) -> Rows:
+    """Return the rows of a run with unit vectors; the first evaluation shares row 0 if it is of the start itself."""
+    width = final.size
+    start = np.zeros(width)
+    start[0] = 1.0
+    alpha, sigma, table, fed = [nodes[0][0]], [nodes[0][1]], [start], [-1]
+    for k, evaluation in enumerate(evaluations):
+        state = evaluation.state.reshape(-1)
+        if k == 0 and np.array_equal(state, start) and _same(evaluation.level, _level(*nodes[0])):
+            alpha[0], sigma[0], fed[0] = evaluation.alpha, evaluation.sigma, 0
+            continue
+        alpha.append(evaluation.alpha)
+        sigma.append(evaluation.sigma)
+        table.append(state)
+        fed.append(k)
+    alpha.append(nodes[-1][0])
+    sigma.append(nodes[-1][1])
+    table.append(final.reshape(-1))
+    fed.append(-1)
+    return Rows(np.array(alpha), np.array(sigma), np.array(table), np.array(fed))
+
+
+def as_seen(tab: Tableau) -> Tableau:
+    """Return a tableau of at most 512 steps as it shows itself from outside.
+
+    Rows that are neither evaluated nor the first or last are eliminated, for no black box shows them; nodes are
+    assigned by level as in a read-out.
+
+    Parameters
+    ----------
+    tab : Tableau
+        Any sampler.
+
+    Returns
+    -------
+    Tableau
+
+    Raises
+    ------
+    ValueError
+        If the grid has more than 512 steps.
+
+    Examples
+    --------
+    >>> from ersde_theory import TimeGrid, NoiseScale, schemes
+    >>> tab = schemes.exponential_pec(TimeGrid([4.0, 2.0, 1.0]), NoiseScale.ode())
+    >>> tab.n_rows, as_seen(tab).n_rows
+    (4, 3)
+    """
+    dense = tab.dense()
+    kept = [r for r in range(tab.n_rows) if r in (0, tab.n_rows - 1) or tab.evaluation[r] >= 0]
+    table = np.column_stack([dense.start, dense.data, dense.noise])[kept]
+    rows = Rows(tab.alpha[kept], tab.sigma[kept], table, tab.evaluation[kept])
+    grid = tab.noise_level[tab.node >= 0]
+    seen = assembled(tab.name, rows, grid, tab.draws, tab.draw_covariance, 2.0**-52)
+    return replace(seen, draws=tab.draws)
+
+
+def assembled(
+    name: str,
+    rows: Rows,
+    grid: Sequence[float] | np.ndarray,
+    draws: tuple[Draw, ...],
+    covariance: dict[tuple[int, int], float],
+    eps: float,
+) -> Tableau:
+    """Return the tableau of visible rows; differences of two coefficients within round-off count as 0."""
+    previous, data, noise = _increments(rows, len(draws), eps)
+    data_columns, data_values = banded(data)
+    noise_columns, noise_values = banded(noise)
+    return Tableau(
+        name=name,
+        alpha=rows.alpha,
+        sigma=rows.sigma,
+        node=assigned_nodes(rows.level, np.asarray(grid)),
+        evaluation=rows.evaluation,
+        previous=previous,
+        data_columns=data_columns,
+        data=data_values,
+        noise_columns=noise_columns,
+        noise=noise_values,
+        draws=draws,
+        draw_covariance=covariance,
+    )
+
+
+def dense_table(tab: Tableau) -> np.ndarray:
+    """Return the dense form as one array of shape (rows, 1 + evaluations + draws)."""
+    dense: DenseTableau = tab.dense()
+    return np.column_stack([dense.start, dense.data, dense.noise])
+
+
+def _increments(rows: Rows, n_draws: int, eps: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return previous, data and noise coefficients over the row before.
+
+    A model that predicts noise, velocity or flow sees the state in its output, so that each entry carries
+    round-off in proportion to the entry of the row before; what is not above it is 0.
+    """
+    n_rows = len(rows.alpha)
+    n_data = rows.table.shape[1] - 1 - n_draws
+    unit = np.where(rows.alpha > 0.0, rows.alpha, rows.sigma)
+    previous, rest = np.ones(n_rows), np.zeros_like(rows.table)
+    before = rows.table[0].copy()
+    for r in range(1, n_rows):
+        row = rows.table[r].copy()
+        gain = max(1.0, unit[r] / unit[r - 1])
+        if abs(row[0]) <= _ROUNDOFF * eps * gain * abs(before[0]):
+            row[0] = 0.0
+        previous[r] = _carried(row, before, n_data)
+        rest[r] = row - previous[r] * before
+        scale = np.abs(row) + (abs(previous[r]) + gain) * np.abs(before)
+        rest[r, np.abs(rest[r]) <= _ROUNDOFF * eps * scale] = 0.0
+        before = row
+    return previous, rest[:, 1 : 1 + n_data], rest[:, 1 + n_data :]
+
+
+def _carried(row: np.ndarray, before: np.ndarray, n_data: int) -> float:
+    """Return the coefficient that eliminates the start, or the newest draw once the start is forgotten."""
+    if before[0] != 0.0:
+        return float(row[0] / before[0])
+    drawn = np.flatnonzero(before[1 + n_data :])
+    if drawn.size:
+        newest = 1 + n_data + drawn[-1]
+        return float(row[newest] / before[newest])
+    return 0.0
+
+
+# ---------------------------------------------------------------------- nodes and draws
+
+
+def assigned_nodes(level: np.ndarray, grid: np.ndarray) -> np.ndarray:
+    """Return the grid node of each row, or -1: of the rows at a node's level, in order, the last is the node."""
+    node = np.full(level.size, -1, dtype=np.int64)
+    at = 0
+    for r in range(1, level.size - 1):
+        found = [i for i in range(at, grid.size) if _same(float(level[r]), float(grid[i]))]
+        if found:
+            at = found[0]
+            node[r] = at
+    node[0], node[-1] = 0, grid.size - 1
+    for r in range(1, level.size):
+        if node[r] >= 0 and (node[r] in node[r + 1 :] or node[r] == 0):
+            node[r] = -1
+    return node
+
+
+def meant_draws(
+    rows: Rows, n_draws: int, asked: Sequence[tuple[int, Meaning | None]], grid: np.ndarray
+) -> tuple[Draw, ...]:
+    """Return what each draw means: as said, or else the interval that ends where it is first used.
+
+    The interval starts where the noise before it ended, or at the last grid node before. A draw that raises
+    the level, or the second one over an interval, is independent of any Brownian path.
+    """
+    level, node = rows.level, assigned_nodes(rows.level, np.asarray(grid))
+    n_data = rows.table.shape[1] - 1 - n_draws
+    draws: list[Draw] = []
+    reached = math.inf
+    for m, (after, meaning) in enumerate(asked):
+        if meaning is not None:
+            draws.append(Draw(meaning.level_from, meaning.level_to, meaning.kind))
+            continue
+        used = np.flatnonzero(rows.table[:, 1 + n_data + m])
+        row = int(used[0]) if used.size else _row_after(rows, after)
+        passed = [float(grid[0]), *level[:row][node[:row] >= 0].tolist()]
+        start, end = min(reached, passed[-1]), float(level[row])
+        if end < start:
+            draws.append(Draw(start, end))
+            reached = end
+        else:
+            draws.append(Draw(passed[-1], end, "independent"))
+            reached = math.inf if end > passed[-1] else reached
+    return tuple(draws)
+
+
+def _row_after(rows: Rows, evaluations: int) -> int:
+    """Return the first row that comes after so many evaluations."""
+    fed = np.flatnonzero(rows.evaluation >= evaluations)
+    return max(1, int(fed[0])) if fed.size else len(rows.alpha) - 1
+
+
+def draw_covariance(
+    asked: Sequence[tuple[int, Meaning | None]], values: Sequence[np.ndarray]
+) -> dict[tuple[int, int], float]:
+    """Return the covariances of draws: stated, of overlapping intervals of one tree, of numbers that come twice."""
+    found: dict[tuple[int, int], float] = {}
+    keys = [value.tobytes() for value in values]
+    first: dict[bytes, int] = {}
+    for j, (_, b) in enumerate(asked):
+        found |= {(i, j): value for i, value in (b.linked if b is not None else ())}
+        for i, (_, a) in enumerate(asked[:j]):
+            if a is None or b is None or a.tree is None or a.tree != b.tree:
+                continue
+            shared = min(a.times[1], b.times[1]) - max(a.times[0], b.times[0])
+            if shared > 0.0:
+                product = (a.times[1] - a.times[0]) * (b.times[1] - b.times[0])
+                found[i, j] = min(1.0, shared / math.sqrt(product))
+        i = first.setdefault(keys[j], j)
+        if i != j:
+            found[i, j] = 1.0
+    return found
+
+
+def _level(alpha: float, sigma: float) -> float:
+    return math.inf if alpha == 0.0 else sigma / alpha
+
+
+def _same(a: float, b: float) -> bool:
+    """Return whether two levels are one, up to the round-off of float32."""
+    return a == b or abs(a - b) <= _SAME_LEVEL * max(abs(a), abs(b))
