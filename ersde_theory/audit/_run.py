@@ -58,7 +58,9 @@ class DrawNote:
 class Source(Protocol):
     """Where a run's numbers come from."""
 
-    start: np.ndarray
+    @property
+    def start(self) -> np.ndarray:
+        """The start state."""
 
     def data(self, k: int, state: np.ndarray, alpha: float, sigma: float) -> np.ndarray:
         """Return the data prediction of evaluation k."""
@@ -239,7 +241,7 @@ class Run:
 
     def changed_in_place(self) -> list[str]:
         """Return the names of what was given to the sampler and is no longer what it was."""
-        return [name for name, array, kept in self._given if not np.array_equal(self._host(array), kept)]
+        return [name for name, array, kept in self._given if not np.array_equal(self._host(array), kept, equal_nan=True)]
 
     def host(self, array: Any) -> np.ndarray:
         """Return an array of the sampler as float64 numbers."""

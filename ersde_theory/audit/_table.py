@@ -249,4 +249,6 @@ def _level(alpha: float, sigma: float) -> float:
 
 def _same(a: float, b: float) -> bool:
     """Return whether two levels are one, up to the round-off of float32."""
-    return a == b or abs(a - b) <= _SAME_LEVEL * max(abs(a), abs(b))
+    if math.isinf(a) or math.isinf(b):
+        return a == b
+    return abs(a - b) <= _SAME_LEVEL * max(abs(a), abs(b))

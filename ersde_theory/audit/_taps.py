@@ -138,7 +138,7 @@ def _tree_classes() -> list[type]:
 @contextlib.contextmanager
 def _tree_tap(run: Run, cls: type) -> Iterator[None]:
     """Replace what a class of trees answers; its own use of random numbers is its own affair."""
-    build, ask = cls.__init__, cls.__call__  # type: ignore[misc, operator]
+    build, ask = cls.__init__, cls.__call__  # type: ignore[misc]
 
     def built(tree: Any, *args: Any, **kwargs: Any) -> None:
         run.suspended += 1

@@ -17,11 +17,11 @@ _SCALED = frozenset({"normal", "normal_", "normal_functional"})
 _INTEGERS = frozenset({"randint", "randint_like", "random_", "random", "randperm"})
 
 
-class _Tap(TorchDispatchMode):
+class _Tap(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Sees every operation: random ones are replaced, the others watched."""
 
     def __init__(self, run: Run, watch: Watch) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.run, self.watch = run, watch
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

@@ -45,7 +45,7 @@ class OwnScheme:
             unit = alpha if alpha > 0.0 else sigma
             return run.model_output(y, run.denoise(y * unit, alpha, sigma))
 
-        noise = None
+        noise: Any = None
         if draws and self.library == "numpy":
             noise = np.stack(draws)
         elif draws:

@@ -43,7 +43,7 @@ class StepFunction:
 
     def run(self, run: Run) -> Any:
         """Take all steps; a class is made anew for each run."""
-        step = self.step() if inspect.isclass(self.step) else self.step
+        step: Any = self.step() if inspect.isclass(self.step) else self.step
         x, noisy = run.begin(), _wants_noise(step)
         for level, level_next in itertools.pairwise(self.levels):
             data = run.model_output(x, run.denoise(x, 1.0, level))

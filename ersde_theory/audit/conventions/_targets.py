@@ -63,7 +63,7 @@ def load_target(text: str) -> Callable[..., Any]:
     if not callable(found):
         msg = f"target: expected something that can be called, got {_checks.describe(found)}"
         raise TypeError(msg)
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def _module(name: str) -> ModuleType:
