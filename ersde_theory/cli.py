@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from ersde_theory.audit.command import audit
 from ersde_theory.laboratory.command import order
 from ersde_theory.progress import progress_bar
 from paper_figures.command import figures
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 app.command()(figures)
 app.command()(order)
+app.command()(audit)
 
 _WIDTH = 150  # columns of the table where the output is not a terminal
 _INTERRUPTED = 130

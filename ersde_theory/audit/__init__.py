@@ -5,5 +5,8 @@ from ersde_theory.audit.conventions import load_target as load_target
 from ersde_theory.audit.readout import BlackBox as BlackBox
 from ersde_theory.audit.readout import Readout as Readout
 from ersde_theory.audit.readout import read_out as read_out
+from ersde_theory.audit.verdict import Verdict as Verdict
+from ersde_theory.audit.verdict import Word as Word
+from ersde_theory.audit.verdict import judge as judge
 
-__all__ = ["BlackBox", "Readout", "as_seen", "load_target", "read_out"]
+__all__ = ["BlackBox", "Readout", "Verdict", "Word", "as_seen", "judge", "load_target", "read_out"]

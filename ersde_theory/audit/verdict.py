@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,8 +12,9 @@ import numpy as np
 from ersde_theory import _checks
 from ersde_theory.audit.bias import STEPS, Bias, bias
 from ersde_theory.audit.diagnosis import Diagnosis, diagnose
+from ersde_theory.audit.matching import Tolerance
 from ersde_theory.audit.readout import Readout
-from ersde_theory.tableau import Defect
+from ersde_theory.tableau import Defect, Tableau
 
 _DENSE = 400  # steps up to which a read-out can be compared coefficient by coefficient in little time
 
@@ -62,7 +64,7 @@ class Verdict:
     >>> from ersde_theory.audit.conventions import own_scheme
     >>> def at(n):
     ...     return read_out(own_scheme(schemes.er_sde(TimeGrid.karras(n, 80.0, 0.002), NoiseScale.exp_power(), 2)))
-    >>> print(judge(at, 10, ladder=(10, 20, 40, 80)))
+    >>> print(judge(at, (10,), ladder=(10, 20, 40, 80)))
     correct: ER-SDE-2 (published) with φ = exp_power
     """
 
@@ -79,7 +81,7 @@ class Verdict:
 
 def judge(
     read_at: Callable[[int], Readout],
-    n_steps: int = 50,
+    steps: Sequence[int] = (10, 20, 50),
     *,
     ladder: Sequence[int] = STEPS,
     against: str = "any",
@@ -91,8 +93,8 @@ def judge(
     ----------
     read_at : callable
         From a number of steps to a read-out of the sampler.
-    n_steps : int
-        Steps of the grid on which the coefficients are compared.
+    steps : sequence of int
+        Grids on which all coefficients are compared; the verdict is about the last one with a departure.
     ladder : sequence of int
         Numbers of steps for bias and order; empty for none.
     against : {"any", "published", "adams"}
@@ -107,7 +109,7 @@ def judge(
     Raises
     ------
     TypeError, ValueError
-        If an argument is of the wrong kind or out of range.
+        If an argument is of the wrong kind or out of range, or no table can be read on a grid of the ladder.
 
     Examples
     --------
@@ -117,40 +119,43 @@ def judge(
     >>> def at(n):
     ...     grid = TimeGrid.karras(n, 80.0, 0.002)
     ...     return read_out(own_scheme(schemes.er_sde(grid, NoiseScale.exp_power(), 3, variant="released")))
-    >>> judge(at, 20, ladder=()).word.value
+    >>> judge(at, (20,), ladder=()).word.value
     'faulty'
     """
-    tell = advance or _silent
-    first = read_at(_checks.integer(n_steps, "n_steps", minimum=2))
-    tell(0.1)
-    if first.tableau is None or not first.linear:
-        why = first.problems[0] if first.problems else "no table could be read"
-        return Verdict(Word.NOT_LINEAR, why, first)
-    found = _diagnosed(first, against)
-    tell(0.3)
-    defects = tuple(first.tableau.defects(max(1e-9, 1e3 * first.precision)))
-    if not len(ladder):
-        return _decided(first, found, None, defects)
-    by_steps: dict[int, Readout] = {n_steps: first}
+    counts = [_checks.integer(n, "steps", minimum=2, maximum=_DENSE) for n in steps]
+    if not counts:
+        msg = "steps: expected at least one number of steps, got none"
+        raise ValueError(msg)
+    tell, read = advance or _silent, functools.cache(read_at)
+    found: list[tuple[Readout, Diagnosis]] = []
+    for i, n in enumerate(counts):
+        one = read(n)
+        if one.tableau is None or not one.linear:
+            return Verdict(Word.NOT_LINEAR, one.problems[0] if one.problems else "no table could be read", one)
+        found.append((one, _diagnosed(one, against)))
+        tell(0.4 * (i + 1) / len(counts))
+    errors = None
+    if len(ladder):
+        precision = max(one.precision for one, _ in found)
+        errors = bias(_tableaus(read), ladder, precision=precision, advance=lambda share: tell(0.4 + 0.6 * share))
+        finest = max((n for n in ladder if n <= _DENSE), default=0)
+        if errors.vanishes is False and all(d.agrees for _, d in found) and finest > max(counts):
+            found.append((read(finest), _diagnosed(read(finest), against)))  # a fault may show on finer grids only
+    departing = [pair for pair in found if not pair[1].agrees]
+    return _decided(*(departing or found)[-1], errors)
 
-    def tableau_at(n: int):  # type: ignore[no-untyped-def]
-        if n not in by_steps:
-            by_steps[n] = read_at(n)
-        read = by_steps[n]
-        if read.tableau is None:
-            msg = f"steps: expected a table for {n} steps, got none: {'; '.join(read.problems)}"
+
+def _tableaus(read: Callable[[int], Readout]) -> Callable[[int], Tableau]:
+    """Return the tableau by number of steps."""
+
+    def tableau_at(n: int) -> Tableau:
+        found = read(n)
+        if found.tableau is None:
+            msg = f"ladder: expected a table for {n} steps, got none: {'; '.join(found.problems)}"
             raise ValueError(msg)
-        return read.tableau
+        return found.tableau
 
-    errors = bias(tableau_at, ladder, precision=first.precision, advance=lambda share: tell(0.3 + 0.6 * share))
-    verdict = _decided(first, found, errors, defects)
-    if verdict.word is Word.UNDECIDED and found.agrees:  # a fault may show on finer grids only
-        finest = by_steps[max(n for n in by_steps if n <= _DENSE)]
-        finer = _diagnosed(finest, against)
-        if not finer.agrees:
-            verdict = _decided(finest, finer, errors, defects)
-    tell(1.0)
-    return verdict
+    return tableau_at
 
 
 def _diagnosed(read: Readout, against: str) -> Diagnosis:
@@ -160,8 +165,10 @@ def _diagnosed(read: Readout, against: str) -> Diagnosis:
     return diagnose(read.tableau, grid_level=levels, precision=read.precision, against=against)
 
 
-def _decided(read: Readout, found: Diagnosis, errors: Bias | None, defects: tuple[Defect, ...]) -> Verdict:
+def _decided(read: Readout, found: Diagnosis, errors: Bias | None) -> Verdict:
     """Return the verdict that diagnosis and bias make together."""
+    assert read.tableau is not None
+    defects = tuple(read.tableau.defects(Tolerance.of_precision(read.precision).coefficient))
 
     def verdict(word: Word, reason: str) -> Verdict:
         return Verdict(word, reason, read, found, errors, defects)
@@ -171,7 +178,7 @@ def _decided(read: Readout, found: Diagnosis, errors: Bias | None, defects: tupl
     if found.agrees:
         if vanishes is False:
             return verdict(Word.UNDECIDED, f"{nearest} on {found.seen.n_steps} steps, but {described_bias(errors)}")
-        return verdict(Word.CORRECT if found.certified.is_member else Word.OTHER, nearest)
+        return verdict(Word.CORRECT if found.certified.is_member and not defects else Word.OTHER, nearest)
     if found.faults and not found.unexplained.count:
         causes = "; ".join(f"step {e.first_step}: {e}" for e in found.faults)
         return verdict(Word.FAULTY, f"{nearest}, but {causes}")
