@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_ROUND_OFF = 1e-12  # relative error of a mean that is not drawn
 _FLOOR = 1e-17  # where a difference of 0 is drawn
 
 
@@ -38,13 +39,13 @@ def compute(settings: Settings) -> Record:
     import time
 
     from ersde_theory import NoiseScale, schemes
-    from ersde_theory.audit import read_out
+    from ersde_theory.audit import Readout, read_out
     from ersde_theory.audit._record import record
     from ersde_theory.audit.conventions import own_scheme
     from ersde_theory.audit.targets import grid_of
     from ersde_theory.audit.verdict import judge
 
-    def read_at(n: int):  # type: ignore[no-untyped-def]
+    def read_at(n: int) -> Readout:
         tab = schemes.er_sde(grid_of("ve-karras", n), NoiseScale.exp_power(), 3, variant="released")
         return read_out(own_scheme(tab))
 
@@ -113,7 +114,7 @@ def _differences(panel: Axes, record: Record) -> None:
     panel.set_ylim(_FLOOR / 3.0, None)
     panel.set_xlabel("step")
     panel.set_ylabel("difference from the certified coefficient")
-    panel.set_title("coefficients", loc="left")
+    panel.set_title(r"coefficients (0 at the bottom)", loc="left")
     panel.legend(fontsize=7.0)
 
 
@@ -126,7 +127,11 @@ def _errors(left: Axes, right: Axes, record: Record) -> None:
     steps = record["n_steps"].astype(float)
     wanted = record["variance_wanted"]
     style.signed_line(left, steps, record["variance_error"] / wanted, "variance", style.look(0))
-    style.signed_line(left, steps, record["mean_error"] / np.sqrt(wanted), "mean / spread", style.look(1))
+    mean = record["mean_error"] / np.sqrt(wanted)
+    if np.abs(mean).max() > _ROUND_OFF:
+        style.signed_line(left, steps, mean, "mean / spread", style.look(1))
+    else:
+        left.plot([], [], " ", label="(mean: round-off)")
     right.plot(steps, record["distance"], **style.look(2).line())
     for panel, top in ((left, np.abs(record["variance_error"] / wanted)[0]), (right, record["distance"][0])):
         for order in (1, 2):

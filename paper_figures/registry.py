@@ -127,7 +127,8 @@ def figure(name: str) -> PaperFigure:
     Traceback (most recent call last):
         ...
     ValueError: figure: expected one of fei, one_step_error, orders, order-ode, order-strong, order-weak, quadrature,
-    vp-ve-parity, digits, order-ladder, work-precision, comparison, headline-orders, audit, got 'order'; did you mean 'orders'?
+    vp-ve-parity, digits, order-ladder, work-precision, comparison, headline-orders, audit,
+    got 'order'; did you mean 'orders'?
     """
     if name not in _MODULES:
         near = difflib.get_close_matches(name, _MODULES, n=1, cutoff=0.3)

@@ -241,7 +241,9 @@ class Run:
 
     def changed_in_place(self) -> list[str]:
         """Return the names of what was given to the sampler and is no longer what it was."""
-        return [name for name, array, kept in self._given if not np.array_equal(self._host(array), kept, equal_nan=True)]
+        return [
+            name for name, array, kept in self._given if not np.array_equal(self._host(array), kept, equal_nan=True)
+        ]
 
     def host(self, array: Any) -> np.ndarray:
         """Return an array of the sampler as float64 numbers."""

@@ -257,4 +257,15 @@ def _silent(_share: float) -> None:
     """Tell nobody."""
 
 
-__all__ = ["MEAN", "SPECTRUM", "STEPS", "VARIANCE", "Bias", "Limit", "before_level_zero", "bias", "gaussian_errors", "limit_of"]
+__all__ = [
+    "MEAN",
+    "SPECTRUM",
+    "STEPS",
+    "VARIANCE",
+    "Bias",
+    "Limit",
+    "before_level_zero",
+    "bias",
+    "gaussian_errors",
+    "limit_of",
+]

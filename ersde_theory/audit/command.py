@@ -25,10 +25,14 @@ _LADDER = "10,20,50,100,200,400"
 
 def audit(
     target: Annotated[
-        str, typer.Argument(metavar="TARGET", help="package.module:callable or file.py:callable; a class or a function.")
+        str,
+        typer.Argument(metavar="TARGET", help="package.module:callable or file.py:callable; a class or a function."),
     ],
     convention: Annotated[
-        str, typer.Option(metavar="NAME", help="k-diffusion, diffusers, released or step; told from the target if left out.")
+        str,
+        typer.Option(
+            metavar="NAME", help="k-diffusion, diffusers, released or step; told from the target if left out."
+        ),
     ] = "auto",
     parametrisation: Annotated[
         str,
@@ -55,8 +59,12 @@ def audit(
     kwargs: Annotated[
         list[str] | None, typer.Option("--kwargs", metavar="K=V", help="Argument of the target; can be repeated.")
     ] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Also write the Record there.")] = None,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where page, picture and numbers go.")] = Path("report/audit"),
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Also write the Record there.")
+    ] = None,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where page, picture and numbers go.")] = Path(
+        "report/audit"
+    ),
 ) -> None:
     r"""Read a sampler's coefficients from outside and say whether it is right, which one it is, and what is wrong.
 

@@ -200,9 +200,11 @@ def explain(seen: Observed, certified: Certified, tolerance: Tolerance) -> Diagn
     """
     wrong = ~agreement(seen, certified.steps, tolerance)
     left, chosen = wrong, []
-    options = [o for fault in FAULTS for o in explanations_by(fault, seen, certified, wrong, tolerance)] if (
-        wrong.count
-    ) else []
+    options = (
+        [o for fault in FAULTS for o in explanations_by(fault, seen, certified, wrong, tolerance)]
+        if (wrong.count)
+        else []
+    )
     while left.count and options:
         best = max(options, key=lambda o: (o.explained & left).count)
         gain = best.explained & left
@@ -237,9 +239,7 @@ def node_levels(tab: Tableau) -> np.ndarray:
     return tab.noise_level[last]
 
 
-def _hypotheses(
-    seen: Observed, grid_level: np.ndarray, tolerance: Tolerance, against: str
-) -> Iterator[Certified]:
+def _hypotheses(seen: Observed, grid_level: np.ndarray, tolerance: Tolerance, against: str) -> Iterator[Certified]:
     """Yield what the sampler may be: members of the family, schemes of the catalogue, members with a phi of its own."""
     if not seen.is_multistep or grid_level.size != seen.level.size:
         for noise_scale in _staged_scales(seen, tolerance):

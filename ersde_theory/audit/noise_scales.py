@@ -7,7 +7,7 @@ family has one :math:`\Delta S \ge 0` for both.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -177,8 +177,8 @@ def mixed(noise_scale: NoiseScale, eta: float) -> NoiseScale:
     True
     """
 
-    def scaled(function, *levels):  # type: ignore[no-untyped-def]
-        return eta * function(*levels)
+    def scaled(function: Callable[..., np.ndarray], *levels: np.ndarray) -> np.ndarray:
+        return np.asarray(eta * function(*levels))
 
     return NoiseScale(
         f"x^{1.0 - eta:g} {noise_scale.name}^{eta:g}",

@@ -159,9 +159,9 @@ def _predictor_correctors(grid: TimeGrid, phi: NoiseScale) -> Iterator[_Choice]:
     for name in _VARIABLES:
         variable = InterpolationVariable.from_name(name)
         for predictor, corrector in ((2, 3), (3, 3), (3, 4)):
-            orders = {"predictor": predictor, "corrector": corrector}
             title = f"exponential PEC({predictor}, {corrector}) in {name}"
-            yield title, phi, partial(schemes.exponential_pec, grid, phi, variable=variable, **orders)
+            build = partial(schemes.exponential_pec, grid, phi, predictor=predictor, corrector=corrector)
+            yield title, phi, partial(build, variable=variable)
 
 
 def _staged(grid: TimeGrid, phi: NoiseScale | None) -> Iterator[_Choice]:

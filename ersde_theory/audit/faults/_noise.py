@@ -52,8 +52,10 @@ NOISE_OFF = Fault(
     "no noise at all, though the state is scaled with phi",
     _propose_off,
     lambda certified: with_variance(certified, np.zeros(certified.steps.n_steps)),
-    lambda _: "no noise at all, though state and data are weighted with φ: the variance collapses (a “deterministic” "
-    "mode needs φ = x)",
+    lambda _: (
+        "no noise at all, though state and data are weighted with φ: the variance collapses (a “deterministic” "
+        "mode needs φ = x)"
+    ),
 )
 
 
@@ -128,8 +130,10 @@ NOISE_FACTOR = Fault(
     "noise multiplied by a constant",
     _propose_factor,
     lambda certified, factor: with_variance(certified, factor**2 * certified.steps.noise_variance),
-    lambda p: f"the noise is multiplied by {p['factor']:.6g} (s_noise, or η on the noise alone), the ratio is not "
-    "changed accordingly",
+    lambda p: (
+        f"the noise is multiplied by {p['factor']:.6g} (s_noise, or η on the noise alone), the ratio is not "
+        "changed accordingly"
+    ),
 )
 
 
@@ -161,8 +165,10 @@ NOISE_ETA = Fault(
     "noise of another h² than the ratio",
     _propose_eta,
     _plant_eta,
-    lambda p: f"the noise is that of x^(1−k) φ^k with k = {p['eta']:.6g} (η scales h where it should scale h², or "
-    "the noise without the state)",
+    lambda p: (
+        f"the noise is that of x^(1−k) φ^k with k = {p['eta']:.6g} (η scales h where it should scale h², or "
+        "the noise without the state)"
+    ),
 )
 
 
@@ -172,18 +178,16 @@ def _propose_alpha(seen: Observed, _certified: Certified, _tolerance: Tolerance)
 
 
 _ALPHA = {
-    "1": lambda s, t: 1.0 / t,
+    "1": lambda _s, t: 1.0 / t,
     "alpha_s": lambda s, t: s / t,
-    "alpha_t^2": lambda s, t: t,
-    "1/alpha_t": lambda s, t: 1.0 / t**2,
+    "alpha_t^2": lambda _s, t: t,
+    "1/alpha_t": lambda _s, t: 1.0 / t**2,
 }
 
 
 def _plant_alpha(certified: Certified, instead: str) -> Certified:
     alpha = certified.steps.alpha
-    return with_variance(
-        certified, _ALPHA[instead](alpha[:-1], alpha[1:]) ** 2 * certified.steps.noise_variance
-    )
+    return with_variance(certified, _ALPHA[instead](alpha[:-1], alpha[1:]) ** 2 * certified.steps.noise_variance)
 
 
 NOISE_ALPHA = Fault(
@@ -259,8 +263,10 @@ NOISE_ROUND_OFF = Fault(
     "round-off of float32 as noise",
     _propose_round_off,
     _plant_round_off,
-    lambda p: "noise where there should be none: a difference of squares in float32 leaves a standard deviation of up "
-    f"to {p['share'] ** 0.5:.2g} of the noise level",
+    lambda p: (
+        "noise where there should be none: a difference of squares in float32 leaves a standard deviation of up "
+        f"to {p['share'] ** 0.5:.2g} of the noise level"
+    ),
     approximates=True,
 )
 

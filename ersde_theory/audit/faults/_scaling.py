@@ -45,8 +45,10 @@ STATE_ALPHA = Fault(
     "state or data not scaled with alpha",
     _propose_alpha,
     lambda certified, what: _unscaled(certified, tuple(what)),
-    lambda p: f"the coefficients of {' and '.join(p['what'])} are those of y = x/α, used for x: α is forgotten on a "
-    "schedule with α ≠ 1",
+    lambda p: (
+        f"the coefficients of {' and '.join(p['what'])} are those of y = x/α, used for x: α is forgotten on a "
+        "schedule with α ≠ 1"
+    ),
 )
 
 
@@ -101,8 +103,10 @@ PHI_LEVEL = Fault(
     "phi at the wrong levels",
     _propose_level,
     _plant_level,
-    lambda p: f"φ is taken at the levels of {p['of']}"
-    + (", in the coefficients of state and data" if p["data"] else ", in the coefficient of the state alone"),
+    lambda p: (
+        f"φ is taken at the levels of {p['of']}"
+        + (", in the coefficients of state and data" if p["data"] else ", in the coefficient of the state alone")
+    ),
 )
 
 
@@ -114,7 +118,7 @@ def _propose_cancellation(seen: Observed, certified: Certified, tolerance: Toler
     size = np.maximum(newest, np.abs(seen.ratio - certified.steps.ratio))
     if tolerance.coefficient < size.max(initial=0.0) <= _cancelled_data(seen):
         signs = np.sign(np.diag(seen.data - certified.steps.data)[size > 0.0])
-        if seen.n_steps < 4 or (signs > 0.0).any() and (signs < 0.0).any():
+        if seen.n_steps < 4 or ((signs > 0.0).any() and (signs < 0.0).any()):
             yield {"of": "data", "share": float(size.max())}
 
 
@@ -144,11 +148,13 @@ CANCELLATION = Fault(
     _propose_cancellation,
     _plant_cancellation,
     lambda p: (
-        f"noise variances are off by up to {p['share']:.2g} of the level's square"
-        if p["of"] == "noise"
-        else f"coefficients of state and data are off by up to {p['share']:.2g}"
-    )
-    + ", to both sides: differences of near numbers in float32",
+        (
+            f"noise variances are off by up to {p['share']:.2g} of the level's square"
+            if p["of"] == "noise"
+            else f"coefficients of state and data are off by up to {p['share']:.2g}"
+        )
+        + ", to both sides: differences of near numbers in float32"
+    ),
     approximates=True,
 )
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from ersde_theory._levels import log_ratio
-from ersde_theory.audit.faults._fault import Fault, Parameters, fitted
+from ersde_theory.audit.faults._fault import Fault, Parameters, Plant, Propose, fitted
 from ersde_theory.audit.matching import Tolerance
 from ersde_theory.audit.members import Certified, Recipe, recipe, standard_orders
 from ersde_theory.audit.observed import Observed
@@ -19,7 +19,8 @@ _FEW, _MOST = 12, 100_000  # node counts that are tried one by one, and the larg
 
 def _factors(seen: Observed, made: Recipe) -> np.ndarray:
     """Return the factors of the divided differences that give the sampler's weights, nan where it has none."""
-    lags, found = seen.lags(), np.full(made.factor.shape, np.nan)
+    lags = seen.lags()
+    found = np.full((made.factor.shape[0], made.ratio.size), np.nan)
     for i, order in enumerate(made.order.tolist()):
         rest = lags[i].copy()
         for m in range(min(order, found.shape[0]) - 1, 0, -1):
@@ -49,7 +50,7 @@ def _integrated(made: Recipe) -> np.ndarray:
     return np.flatnonzero((made.order > 1) & (made.level[1:] > 0.0))
 
 
-def _propose_riemann(seen: Observed, certified: Certified, tolerance: Tolerance) -> Iterator[Parameters]:
+def _propose_riemann(seen: Observed, certified: Certified, _tolerance: Tolerance) -> Iterator[Parameters]:
     made = certified.recipe
     if made is None or _integrated(made).size == 0:
         return
@@ -91,19 +92,21 @@ RIEMANN = Fault(
     "integrals by a Riemann sum",
     _propose_riemann,
     _plant_riemann,
-    lambda p: f"the integrals of the data weights are Riemann sums of {p['nodes']} "
-    + {
-        "left": "nodes at the lower (left) ends of their intervals",
-        "right": "nodes at the upper (right) ends of their intervals",
-        "midpoint": "midpoints",
-    }[p["side"]]
-    + ", not exact: a floor under the order",
+    lambda p: (
+        f"the integrals of the data weights are Riemann sums of {p['nodes']} "
+        + {
+            "left": "nodes at the lower (left) ends of their intervals",
+            "right": "nodes at the upper (right) ends of their intervals",
+            "midpoint": "midpoints",
+        }[p["side"]]
+        + ", not exact: a floor under the order"
+    ),
 )
 
 # ---------------------------------------------------------------------- factors
 
 
-def _propose_factor(m: int):  # type: ignore[no-untyped-def]
+def _propose_factor(m: int) -> Propose:
     def propose(seen: Observed, certified: Certified, tolerance: Tolerance) -> Iterator[Parameters]:
         made = certified.recipe
         if made is None or made.factor.shape[0] <= m or not (made.order > m).any():
@@ -117,7 +120,7 @@ def _propose_factor(m: int):  # type: ignore[no-untyped-def]
     return propose
 
 
-def _plant_factor(m: int):  # type: ignore[no-untyped-def]
+def _plant_factor(m: int) -> Plant:
     def plant(certified: Certified, factor: float) -> Certified:
         assert certified.recipe is not None
         changed = certified.recipe.factor.copy()
@@ -127,7 +130,7 @@ def _plant_factor(m: int):  # type: ignore[no-untyped-def]
     return plant
 
 
-def _describe_factor(what: str):  # type: ignore[no-untyped-def]
+def _describe_factor(what: str) -> Callable[[Parameters], str]:
     def describe(parameters: Parameters) -> str:
         f = parameters["factor"]
         size = {-1.0: "has the wrong sign", 0.5: "is half of what it should be", 2.0: "is twice what it should be"}
@@ -166,8 +169,9 @@ PLAIN = Fault(
     "order 3 by plain divided differences",
     _propose_plain,
     _plant_plain,
-    lambda _: "divided differences stand for the derivatives at the node: as published, but second order even for "
-    "the ODE",
+    lambda _: (
+        "divided differences stand for the derivatives at the node: as published, but second order even for the ODE"
+    ),
 )
 
 # ---------------------------------------------------------------------- spacing
