@@ -24,19 +24,19 @@ _RANDOM_SHAPE = (1, 2, 3, 4)
 
 
 class BlackBox(Protocol):
-    """A sampler with its grid, ready to be called in its own way; :mod:`ersde_theory.audit.conventions` makes them.
+    """A sampler with its grid, ready to be called in its own way; :mod:`ersde_theory.audit.conventions` makes them."""
 
-    Attributes
-    ----------
-    name, convention : str
-        For tables.
-    library : str
-        ``torch`` or ``numpy``: what its states are.
-    """
+    @property
+    def name(self) -> str:
+        """Name in tables."""
 
-    name: str
-    convention: str
-    library: str
+    @property
+    def convention(self) -> str:
+        """How it is called, in words."""
+
+    @property
+    def library(self) -> str:
+        """What its states are: ``torch`` or ``numpy``."""
 
     @property
     def nodes(self) -> Sequence[tuple[float, float]]:

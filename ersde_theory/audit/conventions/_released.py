@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -66,15 +67,31 @@ class ReleasedSolver:
                 value = (alpha * data - state) / sigma**2
             return run.model_output(x, value)
 
+        schedule = _schedule_class()
         solver = self.solver(sde_type=self.sde, model_prediction_type=self.prediction)
         dtype = torch.float64 if run.dtype == "float64" else torch.float32
-        given = [torch.tensor(self.sigmas, dtype=dtype)]
+        given: list[Any] = [torch.tensor(self.sigmas, dtype=dtype).as_subclass(schedule)]
         if self.sde == "vp":
-            given.insert(0, torch.tensor(self.alphas, dtype=dtype))
+            given.insert(0, torch.tensor(self.alphas, dtype=dtype).as_subclass(schedule))
         options = (
             {} if self.noise_scale is None else {f"fn_{'sigma' if self.sde == 've' else 'lambda'}": self.noise_scale}
         )
         return getattr(solver, self.name)(model, run.begin(), *given, range(len(self.sigmas)), **options)
+
+
+@functools.cache
+def _schedule_class() -> type:
+    """Return a tensor that mixes with NumPy arrays, as the release's order 2 and VP methods want, in any torch."""
+    import torch
+
+    class Schedule(torch.Tensor):
+        __array_priority__ = -1000  # so that NumPy computes array * tensor, and does not hand it to torch
+
+        def sum(self, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:  # noqa: ARG002
+            plain = self.as_subclass(torch.Tensor)
+            return (plain.sum() if axis is None else plain.sum(dim=axis)).as_subclass(Schedule)
+
+    return Schedule
 
 
 def released_er_sde(
