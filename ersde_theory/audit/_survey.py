@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -17,7 +18,8 @@ from ersde_theory.audit.readout import BlackBox, Readout, read_out
 from ersde_theory.progress import progress_bar
 from ersde_theory.records import LabelledArray, Record
 
-STATUSES = ("exact", "rounded", "not linear", "refused", "not read")
+STATUSES = ("exact", "rounded", "not linear", "not finite", "refused", "not read")
+_NOT_FINITE = re.compile(r"\b(nan|inf)$")
 
 
 @dataclass(frozen=True)
@@ -25,8 +27,9 @@ class Outcome:
     """What became of one configuration.
 
     `status`: ``exact`` if the table reproduces the sampler's own output to 1e-10 in float64; ``rounded`` if it is
-    linear but rounds its state to lower precision inside; ``not linear``; ``refused`` if the sampler does not take
-    the configuration; ``not read`` if it is no sampler of a table's kind. `reason` says why it is not ``exact``.
+    linear but rounds its state to lower precision inside; ``not linear``; ``not finite`` if its own output has nan or
+    inf; ``refused`` if the sampler does not take the configuration; ``not read`` if it is no sampler of a table's
+    kind. `reason` says why it is not ``exact``.
     """
 
     label: str
@@ -46,7 +49,8 @@ def outcome(label: str, build: Callable[[], BlackBox]) -> Outcome:
         return Outcome(label, "refused", f"{type(error).__name__}: {first}")
     seconds = time.perf_counter() - began
     if not read.linear:
-        return Outcome(label, "not linear", read.problems[0], read, seconds)
+        status = "not finite" if read.tableau is None and _NOT_FINITE.search(read.problems[0]) else "not linear"
+        return Outcome(label, status, read.problems[0], read, seconds)
     if read.reproduction <= EXACT:
         return Outcome(label, "exact", "", read, seconds)
     why = next((note for note in read.notes if note.startswith("the state is cast")), "no reason known")

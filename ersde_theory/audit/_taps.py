@@ -27,7 +27,7 @@ def tapped(run: Run, namespaces: tuple[dict[str, Any], ...] = ()) -> Iterator[An
     with contextlib.ExitStack() as stack:
         stack.enter_context(_numpy_tap(run))
         for namespace in namespaces:
-            stack.enter_context(mock.patch.dict(namespace, _tapped_generators(run, namespace)))
+            stack.enter_context(replaced(namespace, _tapped_generators(run, namespace)))
         if run.library == "numpy":
             yield None
             return
@@ -36,6 +36,22 @@ def tapped(run: Run, namespaces: tuple[dict[str, Any], ...] = ()) -> Iterator[An
         for tree in _tree_classes():
             stack.enter_context(_tree_tap(run, tree))
         yield stack.enter_context(torch_tap(run))
+
+
+@contextlib.contextmanager
+def replaced(mapping: dict[str, Any], new: Mapping[str, Any]) -> Iterator[None]:
+    """Put entries into a mapping for the length of the block; whatever else changes in it stays."""
+    missing = object()
+    old = {key: mapping.get(key, missing) for key in new}
+    mapping.update(new)
+    try:
+        yield
+    finally:
+        for key, value in old.items():
+            if value is missing:
+                mapping.pop(key, None)
+            else:
+                mapping[key] = value
 
 
 # ---------------------------------------------------------------------- NumPy

@@ -39,9 +39,11 @@ _NO_TABLE = {
     "SCMScheduler": "at most two steps, with an angle for a timestep",
     "ScoreSdeVeScheduler": "step_correct divides by norms of the model's output and of the noise: not linear",
 }
+_DEPRECATED = ("KarrasVeScheduler", "ScoreSdeVpScheduler")
 _SOLVER = ("algorithm_type", "solver_order", "solver_type", "predictor_order", "corrector_order")
 _PREDICTIONS = ("epsilon", "v_prediction", "sample")
 _ORDERS = (1, 2, 3)
+_FEW = 40
 _SWITCHES = ("use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas", "use_lu_lambdas")
 _STEP_VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "DDIMScheduler": {"eta": 1.0},
@@ -68,7 +70,7 @@ def schedulers() -> dict[str, type]:
     """
     import diffusers.schedulers as package
 
-    names = [name for name in dir(package) if name.endswith("Scheduler")]
+    names = [n for n in dir(package) if n.endswith("Scheduler") and n not in _DEPRECATED]
     found = {name: getattr(package, name, None) for name in names}
     return {name: cls for name, cls in found.items() if isinstance(cls, type)}
 
@@ -98,7 +100,7 @@ def configurations(cls: type) -> Iterator[dict[str, Any]]:
     solvers = [dict(chosen) for chosen in itertools.product(*solver)]
     predictions = [{"prediction_type": p} for p in _PREDICTIONS] if "prediction_type" in parameters else [{}]
     for chosen in solvers:
-        yield base | chosen | predictions[0]
+        yield base | chosen | predictions[0] | _final_level(chosen, "final_sigmas_type" in parameters)
     for prediction in predictions[1:]:
         yield base | prediction
     for switch in _SWITCHES:
@@ -109,14 +111,17 @@ def configurations(cls: type) -> Iterator[dict[str, Any]]:
     if "use_flow_sigmas" in parameters:
         flow = {"use_flow_sigmas": True, "prediction_type": "flow_prediction"}
         for chosen in solvers if len(solvers) <= _FEW else [{}]:
-            yield base | chosen | flow
+            yield base | chosen | flow | _final_level(chosen, "final_sigmas_type" in parameters)
     if "stochastic_sampling" in parameters:
         yield base | {"stochastic_sampling": True}
     if "variance_type" in parameters:
         yield base | predictions[0] | {"variance_type": "fixed_large"}
 
 
-_FEW = 40
+def _final_level(solver: Mapping[str, Any], settable: bool) -> dict[str, Any]:
+    """Return the last level that solvers which predict noise ask for: they cannot step to 0."""
+    noise = solver.get("algorithm_type") in ("dpmsolver", "sde-dpmsolver")
+    return {"final_sigmas_type": "sigma_min"} if noise and settable else {}
 
 
 def _values(parameter: inspect.Parameter) -> tuple[Any, ...]:
@@ -148,7 +153,7 @@ def tasks(n_steps: int) -> Iterator[tuple[str, Callable[[], BlackBox]]]:
     4
     """
     for name, cls in schedulers().items():
-        if name in _NO_TABLE or name.startswith("Flax"):
+        if name in _NO_TABLE:
             continue
         for config in configurations(cls):
             label = " ".join([name, *(f"{k}={v}" for k, v in config.items() if v is not False)])

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Iterator
 from types import ModuleType, SimpleNamespace
 from typing import Any
-from unittest import mock
 
 from ersde_theory.audit._run import Run
+from ersde_theory.audit._taps import replaced
 from ersde_theory.audit.conventions._parametrisation import alpha_of, denoised, output_for
 
 _CLASSES = {"x0": "X0", "eps": "EPS", "v": "V_PREDICTION", "const": "CONST"}
@@ -84,7 +84,7 @@ class FakeModel:
         return t
 
 
-class _Anything(ModuleType):
+class StandIn(ModuleType):
     """A module in which every function exists and does nothing."""
 
     def __getattr__(self, name: str) -> Any:
@@ -110,13 +110,13 @@ def comfy_stand_ins() -> Iterator[None]:
     if "comfy" in sys.modules:
         yield
         return
-    package = _Anything("comfy")
+    package = StandIn("comfy")
     package.__path__ = []
     found: dict[str, ModuleType] = {"comfy": package}
     for name in _STAND_INS:
-        found[f"comfy.{name}"] = _Anything(f"comfy.{name}")
+        found[f"comfy.{name}"] = StandIn(f"comfy.{name}")
         setattr(package, name, found[f"comfy.{name}"])
     for name in _CLASSES.values():
         setattr(found["comfy.model_sampling"], name, type(name, (), {}))
-    with mock.patch.dict(sys.modules, found):
+    with replaced(sys.modules, found):
         yield

@@ -71,7 +71,7 @@ class DiffusersScheduler:
         run.suspended -= 1
         family, prediction = self.family, self.prediction
         x = run.begin()
-        told = families.told_levels(scheduler, scheduler.timesteps)
+        told = None if family == "flow" else families.told_levels(scheduler, scheduler.timesteps)
         carried: dict[str, Any] = {}
         for i, t in enumerate(scheduler.timesteps):
             if hasattr(scheduler, "scale_model_input"):
