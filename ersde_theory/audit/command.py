@@ -6,6 +6,7 @@ import ast
 import base64
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +16,8 @@ from rich.console import Console
 from ersde_theory.progress import progress_bar
 
 if TYPE_CHECKING:
-    from ersde_theory.audit.readout import BlackBox, Readout
+    from ersde_theory.audit.readout import Readout
+    from ersde_theory.audit.targets import Calling
     from ersde_theory.audit.verdict import Verdict
     from ersde_theory.records import Record
 
@@ -49,6 +51,9 @@ def audit(
     ladder: Annotated[
         str, typer.Option(metavar="N,N,…", help="Numbers of steps for bias and order; at least four, or 0 for none.")
     ] = _LADDER,
+    to_zero: Annotated[
+        bool, typer.Option("--to-zero/--not-to-zero", help="Whether the last step of the schedule goes to level 0.")
+    ] = True,
     noise: Annotated[
         str, typer.Option(metavar="NAME", help="Of k-diffusion samplers: own, independent or tree (a noise_sampler).")
     ] = "own",
@@ -81,6 +86,8 @@ def audit(
         How it is called, and what it is compared with.
     steps, ladder : str
         Numbers of steps, with commas.
+    to_zero : bool
+        Whether the last step goes to level 0.
     kwargs : list of str, optional
         Arguments of the target.
     json_file : Path, optional
@@ -95,12 +102,15 @@ def audit(
     Exit
         With the status.
     """
+    from ersde_theory.audit.targets import Calling
     from ersde_theory.audit.verdict import judge
     from ersde_theory.laboratory.command import check_outputs
 
     begin = time.perf_counter()
     try:
-        read_at = _reader(target, convention, parametrisation, schedule, noise, dtype, kwargs or [])
+        arguments = dict(_pair(text) for text in kwargs or [])
+        calling = Calling(convention, parametrisation, schedule, noise, arguments, to_zero)
+        read_at = _reader(target, calling, dtype)
         counts, rungs = _numbers(steps, "--steps"), _numbers(ladder, "--ladder")
         rungs = () if rungs == (0,) else rungs
         check_outputs(out, json_file)
@@ -121,19 +131,16 @@ def audit(
     _finish(verdict, time.perf_counter() - begin, out, json_file)
 
 
-def _reader(
-    target: str, convention: str, parametrisation: str, schedule: str, noise: str, dtype: str, kwargs: list[str]
-) -> Callable[[int], Readout]:
+def _reader(target: str, calling: Calling, dtype: str) -> Callable[[int], Readout]:
     """Return what reads the target out on a number of steps."""
     from ersde_theory.audit.conventions import load_target
     from ersde_theory.audit.readout import read_out
-    from ersde_theory.audit.targets import Calling, boxes, convention_of
+    from ersde_theory.audit.targets import boxes, convention_of
 
     loaded = load_target(target)
-    kind = convention_of(loaded) if convention == "auto" else convention
-    box_at: Callable[[int], BlackBox] = boxes(
-        loaded, Calling(kind, parametrisation, schedule, noise, dict(_pair(text) for text in kwargs))
-    )
+    if calling.convention == "auto":
+        calling = replace(calling, convention=convention_of(loaded))
+    box_at = boxes(loaded, calling)
     return lambda n: read_out(box_at(n), dtype=dtype)
 
 

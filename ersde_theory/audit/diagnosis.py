@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ersde_theory import _checks
 from ersde_theory._gauss_legendre import QuadratureError
-from ersde_theory.audit.faults import FAULTS, Explanation, explanations_by
+from ersde_theory.audit.faults import FAULTS, STRUCTURAL, Explanation, Fault, explanations_by
 from ersde_theory.audit.matching import PARTS, Parts, Tolerance, agreement
 from ersde_theory.audit.members import KINDS, Certified, member
 from ersde_theory.audit.noise_scales import Candidate, candidates, own
@@ -20,6 +20,7 @@ from ersde_theory.noise_scale import NoiseScale
 from ersde_theory.tableau import Tableau
 
 _HIGHEST = {"published": 3, "adams": 4}
+_SINGLE = Tolerance(1e-6, 1e-6)  # where levels or coefficients were float32 on the way
 _EXPLAINED = 3  # schemes of the catalogue, the nearest ones, whose differences are looked into
 
 
@@ -74,6 +75,8 @@ class Diagnosis:
         Coefficients that differ, and those that no known fault explains.
     explanations : tuple of Explanation
         Faults and conventions, by the first step that they explain.
+    agreed_to : float
+        Differences of coefficients up to this count as round-off.
 
     Examples
     --------
@@ -88,6 +91,7 @@ class Diagnosis:
     wrong: Parts
     unexplained: Parts
     explanations: tuple[Explanation, ...] = ()
+    agreed_to: float = 0.0
 
     @property
     def agrees(self) -> bool:
@@ -161,18 +165,33 @@ def diagnose(
     _checks.one_of(against, "against", ("any", *KINDS))
     seen = observe(tab)
     levels = node_levels(tab) if grid_level is None else np.asarray(grid_level, dtype=float)
+    found = _nearest(seen, levels, tolerance, against)
+    if not found.agrees and tolerance.coefficient < _SINGLE.coefficient:
+        rough = _nearest(seen, levels, _SINGLE, against)  # levels may be known to float32 only
+        found = rough if rough.badness[:2] < found.badness[:2] else found
+    return found
+
+
+def _nearest(seen: Observed, levels: np.ndarray, tolerance: Tolerance, against: str) -> Diagnosis:
+    """Return the best diagnosis with a tolerance."""
     tried = []
     for certified in _hypotheses(seen, levels, tolerance, against):
         wrong = ~agreement(seen, certified.steps, tolerance)
         if not wrong.count:
-            return Diagnosis(seen, certified, wrong, wrong)
+            return Diagnosis(seen, certified, wrong, wrong, agreed_to=tolerance.coefficient)
         tried.append((wrong.count, certified))
     tried.sort(key=lambda pair: pair[0])
-    likely = [c for _, c in tried if c.recipe is not None] + [c for _, c in tried if c.recipe is None][:_EXPLAINED]
+    members = [c for _, c in tried if c.recipe is not None]
+    likely = members + [c for _, c in tried if c.recipe is None][:_EXPLAINED]
     best = min((explain(seen, certified, tolerance) for certified in likely), key=lambda d: d.badness)
-    if best.unexplained.count:
-        best = min((best, *_with_two(best, tolerance)), key=lambda d: d.badness)
-    return best
+    if best.unexplained.ratio.any() or (
+        best.certified.noise_scale is not None and best.certified.noise_scale.name == "own"
+    ):
+        structural = (d for c in members for d in _on_top(explain(seen, c, tolerance), STRUCTURAL, tolerance))
+        best = min((best, *structural), key=lambda d: d.badness)
+    if best.unexplained.count and best.certified.recipe is not None:
+        best = min((best, *_on_top(best, FAULTS, tolerance)), key=lambda d: d.badness)
+    return replace(best, agreed_to=tolerance.coefficient)
 
 
 def explain(seen: Observed, certified: Certified, tolerance: Tolerance) -> Diagnosis:
@@ -288,21 +307,23 @@ def _nothing(seen: Observed) -> Observed:
     return replace(seen, data=np.full_like(seen.data, np.nan), noise=np.full_like(seen.noise, np.nan))
 
 
-def _with_two(best: Diagnosis, tolerance: Tolerance) -> Iterator[Diagnosis]:
-    """Yield diagnoses with a second fault in the same coefficients as a first one."""
-    if best.certified.recipe is None:
+def _on_top(start: Diagnosis, firsts: Sequence[Fault], tolerance: Tolerance) -> Iterator[Diagnosis]:
+    """Yield diagnoses that explain everything by a first fault and others on top of it, in the same coefficients."""
+    seen, certified, wrong = start.seen, start.certified, start.wrong
+    if not start.unexplained.count:
         return
-    for first in FAULTS:
-        for parameters in first.propose(best.seen, best.certified, tolerance):
-            if first.approximates:
+    for first in firsts:
+        if first.approximates:
+            continue
+        for parameters in first.propose(seen, certified, tolerance):
+            planted = first.plant(certified, **parameters)
+            explained = wrong & ~agreement(certified.steps, planted.steps, tolerance)
+            if not (explained & start.unexplained).count:
                 continue
-            planted = first.plant(best.certified, **parameters)
-            rest = explain(best.seen, planted, tolerance)
-            if rest.unexplained.count < best.unexplained.count and not rest.unexplained.count:
-                explained = best.wrong & ~agreement(best.certified.steps, planted.steps, tolerance)
-                if explained.count:
-                    both = (Explanation(first, parameters, explained), *rest.explanations)
-                    yield replace(best, unexplained=rest.unexplained, explanations=both)
+            rest = explain(seen, planted, tolerance)
+            if not rest.unexplained.count:
+                both = (Explanation(first, parameters, explained), *rest.explanations)
+                yield Diagnosis(seen, certified, wrong, rest.unexplained, both)
 
 
 def _departure(seen: Observed, expected: Observed, step: int, part: str) -> Departure:

@@ -41,6 +41,10 @@ class Recipe:
         Of the divided differences.
     difference : float64 array of shape (steps, k, k)
         Weight of the evaluation of age j in the divided difference of order m.
+    unscaled : tuple of str
+        Which of ``state``, ``data`` and ``noise`` have their coefficients used for x as if it were y: a fault.
+    shown_level : float64 array of shape (steps + 1,), optional
+        The true levels, if `level` are others: a fault.
 
     Examples
     --------
@@ -59,6 +63,27 @@ class Recipe:
     noise: np.ndarray
     factor: np.ndarray
     difference: np.ndarray
+    unscaled: tuple[str, ...] = ()
+    shown_level: np.ndarray | None = None
+
+    def unit(self, what: str) -> np.ndarray:
+        """Return alpha at the end of each step if the coefficients of something lack it, else 1.
+
+        Parameters
+        ----------
+        what : {"state", "data", "noise"}
+
+        Returns
+        -------
+        float64 array of shape (steps,)
+
+        Examples
+        --------
+        >>> level = np.array([4.0, 2.0, 1.0])
+        >>> recipe("adams", NoiseScale.ode(), level, np.ones(3), np.array([1, 1])).unit("data").tolist()
+        [1.0, 1.0]
+        """
+        return self.alpha[1:] if what in self.unscaled else np.ones(self.ratio.size)
 
     def observed(self) -> Observed:
         """Return the steps that follow from the ingredients.
@@ -78,8 +103,14 @@ class Recipe:
         for i, order in enumerate(self.order.tolist()):
             weights = self.factor[:order, i] @ self.difference[i, :order, :order]
             data[i, i::-1][:order] = weights
+        start = np.where(self.alpha[:-1] == 0.0, 1.0, self.alpha[:-1]) if "state" in self.unscaled else np.ones(n)
         return Observed(
-            self.level, self.alpha, np.arange(n + 1), self.ratio.copy(), data, np.diag(self.noise).astype(float)
+            level=self.level if self.shown_level is None else self.shown_level,
+            alpha=self.alpha,
+            row=np.arange(n + 1),
+            ratio=self.ratio * start / self.unit("state"),
+            data=data / self.unit("data")[:, None],
+            noise=np.diag(self.noise / self.unit("noise") ** 2),
         )
 
 

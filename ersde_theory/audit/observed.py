@@ -35,7 +35,7 @@ class Observed:
     --------
     >>> from ersde_theory import NoiseScale, TimeGrid, schemes
     >>> seen = observe(schemes.er_sde(TimeGrid([4.0, 2.0, 1.0]), NoiseScale.reverse_sde(), order=1))
-    >>> seen.ratio.tolist(), seen.noise_variance.tolist()
+    >>> seen.ratio.tolist(), seen.noise_variance.round(12).tolist()
     ([0.25, 0.25], [3.0, 0.75])
     """
 

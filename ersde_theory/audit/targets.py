@@ -24,8 +24,8 @@ _LAST_VP = 1e-3  # time of the last level before 0
 _COSTLY = "use --convention to say which"
 
 
-def grid_of(schedule: str, n_steps: int) -> TimeGrid:
-    """Return a usual grid of noise levels that ends at 0.
+def grid_of(schedule: str, n_steps: int, *, to_zero: bool = True) -> TimeGrid:
+    """Return a usual grid of noise levels.
 
     Parameters
     ----------
@@ -33,7 +33,9 @@ def grid_of(schedule: str, n_steps: int) -> TimeGrid:
         ``ve-karras`` (80 to 0.002), ``vp-linear`` and ``vp-cosine`` (uniform in time), ``flow`` (uniform in sigma from
         1, which is level infinity) or ``flow-shift`` (the same, shifted by 3).
     n_steps : int
-        At least 2, the last one to level 0.
+        At least 2.
+    to_zero : bool
+        Whether the last step goes to level 0; if not, that step is left out.
 
     Returns
     -------
@@ -50,7 +52,13 @@ def grid_of(schedule: str, n_steps: int) -> TimeGrid:
     [inf, 3.0, 1.0, 0.3333333333333333, 0.0]
     """
     _checks.one_of(schedule, "schedule", SCHEDULES)
-    n = _checks.integer(n_steps, "n_steps", minimum=2)
+    n = _checks.integer(n_steps, "n_steps", minimum=2) + int(not to_zero)
+    found = _to_zero(schedule, n)
+    return found if to_zero else TimeGrid(found.levels[:-1])
+
+
+def _to_zero(schedule: str, n: int) -> TimeGrid:
+    """Return the grid of n steps, the last to 0."""
     if schedule == "ve-karras":
         return TimeGrid.karras(n - 1, 80.0, 0.002, final_zero=True)
     if schedule.startswith("vp"):
@@ -79,6 +87,8 @@ class Calling:
         Of a k-diffusion sampler: ``own``, ``independent`` or ``tree``.
     arguments : mapping
         Of the sampler, of a scheduler's constructor, or of the release's method: ``order``, ``noise_scale``.
+    to_zero : bool
+        Whether the last step goes to level 0.
 
     Examples
     --------
@@ -91,6 +101,7 @@ class Calling:
     schedule: str = ""
     noise: str = "own"
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    to_zero: bool = True
 
     @property
     def schedule_used(self) -> str:
@@ -163,7 +174,7 @@ def boxes(target: Callable[..., Any], calling: Calling) -> Callable[[int], Black
     --------
     >>> def euler(x, d, sigma, sigma_next):
     ...     return d + (x - d) * (sigma_next / sigma)
-    >>> boxes(euler, Calling("step"))(3).levels
+    >>> boxes(euler, Calling("step"))(2).levels
     (80.0, 0.002, 0.0)
     """
     kind = _checks.one_of(calling.convention, "convention", CONVENTIONS)
@@ -173,13 +184,13 @@ def boxes(target: Callable[..., Any], calling: Calling) -> Callable[[int], Black
         if calling.arguments or calling.parametrisation:
             msg = "arguments: expected none for a bare step, which gets data predictions, got some"
             raise ValueError(msg)
-        return lambda n: bare_step(target, grid_of(calling.schedule_used, n))
+        return lambda n: bare_step(target, grid_of(calling.schedule_used, n, to_zero=calling.to_zero))
     if kind == "released":
         return lambda n: _released(target, calling, n)
     given = calling.parametrisation or "x0"
     return lambda n: k_diffusion(
         target,
-        grid_of(calling.schedule_used, n),
+        grid_of(calling.schedule_used, n, to_zero=calling.to_zero),
         parametrisation=given,
         noise=calling.noise,
         **calling.arguments,
@@ -210,7 +221,7 @@ def _released(target: Callable[..., Any], calling: Calling, n_steps: int) -> Bla
         options["noise_scale"] = _function(NoiseScale.from_name(options["noise_scale"]))
     if calling.parametrisation:
         options["prediction"] = calling.parametrisation
-    return released_er_sde(target, grid_of(schedule, n_steps), **options)
+    return released_er_sde(target, grid_of(schedule, n_steps, to_zero=calling.to_zero), **options)
 
 
 def _function(noise_scale: NoiseScale) -> Callable[[Any], Any]:

@@ -34,6 +34,9 @@ FAULTS: tuple[Fault, ...] = (
     _scaling.CANCELLATION,
 )
 
+# Those that change all parts of a step at once, so that others can only be seen with them planted.
+STRUCTURAL: tuple[Fault, ...] = (_scaling.SIGMA, _scaling.STATE_ALPHA)
+
 
 def fault(name: str) -> Fault:
     """Return a fault by its name.
@@ -61,4 +64,4 @@ def fault(name: str) -> Fault:
     return known[_checks.one_of(name, "fault", known)]
 
 
-__all__ = ["FAULTS", "Explanation", "Fault", "explanations_by", "fault"]
+__all__ = ["FAULTS", "STRUCTURAL", "Explanation", "Fault", "explanations_by", "fault"]

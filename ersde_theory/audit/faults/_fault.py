@@ -146,10 +146,10 @@ def _as_large(seen: Observed, planted: Observed, certified: Certified) -> Parts:
 
 
 def fitted(values: np.ndarray, tolerance: Tolerance) -> float | None:
-    """Return what most of the values are, short where that makes no difference; None if they are not one number."""
+    """Return what most of the values are, short where that makes no difference; None if that is 1 or they differ."""
     found = float(np.median(values))
     near = np.abs(values - found) <= max(_ONE_NUMBER, 10.0 * tolerance.coefficient) * abs(found)
-    if found == 0.0 or near.sum() < 0.5 * (values.size + 1):
+    if found == 0.0 or near.sum() < 0.5 * (values.size + 1) or abs(found - 1.0) <= _ONE_NUMBER:
         return None
     short = round(found, 6)
     return short if abs(found - short) <= 1e-9 * max(1.0, abs(found)) else found

@@ -18,7 +18,7 @@ _ROUND_OFF = 64.0 * FLOAT32  # of the level's square, what differences of square
 def with_variance(certified: Certified, variance: np.ndarray) -> Certified:
     """Return a scheme with the variances of its noises replaced; correlations stay."""
     if certified.recipe is not None:
-        return certified.with_ingredients(noise=variance)
+        return certified.with_ingredients(noise=variance * certified.recipe.unit("noise") ** 2)
     old = certified.steps.noise_variance
     scale = np.sqrt(np.where(old > 0.0, variance / np.where(old > 0.0, old, 1.0), 0.0))
     noise = certified.steps.noise * np.outer(scale, scale)
@@ -96,14 +96,27 @@ NOISE_CLIP = Fault("noise-clip", "absolute clip of the noise variance", _propose
 
 def _propose_missing(seen: Observed, certified: Certified, tolerance: Tolerance) -> Iterator[Parameters]:
     silenced = _silenced(seen, certified, tolerance)
-    if silenced.any() and not silenced.all():
-        yield {"steps": tuple(np.flatnonzero(silenced).tolist())}
+    kept = _due(certified, tolerance) & ~silenced
+    if not silenced.any() or not kept.any():
+        return
+    variance = certified.steps.noise_variance * seen.alpha[1:] ** 2
+    bracket = (float(variance[silenced].max()), float(variance[kept].min()))
+    yield {"steps": tuple(np.flatnonzero(silenced).tolist()), "bracket": bracket}
 
 
-def _plant_missing(certified: Certified, steps: tuple[int, ...]) -> Certified:
+def _plant_missing(
+    certified: Certified, steps: tuple[int, ...], bracket: tuple[float, float] = (1.0, 0.0)
+) -> Certified:
+    del bracket  # it only says what else it may be
     variance = certified.steps.noise_variance.copy()
     variance[list(steps)] = 0.0
     return with_variance(certified, variance)
+
+
+def _describe_missing(parameters: Parameters) -> str:
+    steps, (low, high) = parameters["steps"], parameters.get("bracket", (1.0, 0.0))
+    text = f"the noise of step{'s' if len(steps) > 1 else ''} {', '.join(map(str, steps))} is missing"
+    return text + (f" (or variances below a threshold between {low:.2g} and {high:.2g} are)" if low < high else "")
 
 
 NOISE_MISSING = Fault(
@@ -111,7 +124,7 @@ NOISE_MISSING = Fault(
     "missing noise term",
     _propose_missing,
     _plant_missing,
-    lambda p: f"the noise of step{'s' if len(p['steps']) > 1 else ''} {', '.join(map(str, p['steps']))} is missing",
+    _describe_missing,
 )
 
 # ---------------------------------------------------------------------- noise of the wrong size

@@ -10,7 +10,7 @@ import numpy as np
 from ersde_theory.audit.faults._fault import Fault, Parameters
 from ersde_theory.audit.faults._noise import FLOAT32
 from ersde_theory.audit.matching import Tolerance
-from ersde_theory.audit.members import Certified, member
+from ersde_theory.audit.members import Certified, recipe, standard_orders
 from ersde_theory.audit.observed import Observed
 
 _WHAT = (("state",), ("data",), ("state", "data"), ("state", "data", "noise"))
@@ -18,6 +18,8 @@ _WHAT = (("state",), ("data",), ("state", "data"), ("state", "data", "noise"))
 
 def _unscaled(certified: Certified, what: tuple[str, ...]) -> Certified:
     """Return the scheme with coefficients of y used for x."""
+    if certified.recipe is not None:
+        return certified.with_ingredients(unscaled=what)
     steps, alpha = certified.steps, certified.steps.alpha
     start = np.where(alpha[:-1] == 0.0, 1.0, alpha[:-1])
     changes = {}
@@ -35,8 +37,8 @@ def _has_alpha(steps: Observed) -> bool:
     return not bool((steps.alpha == 1.0).all()) and bool((steps.alpha[1:] > 0.0).all())
 
 
-def _propose_alpha(seen: Observed, _certified: Certified, _tolerance: Tolerance) -> Iterator[Parameters]:
-    if _has_alpha(seen):
+def _propose_alpha(seen: Observed, certified: Certified, _tolerance: Tolerance) -> Iterator[Parameters]:
+    if _has_alpha(seen) and not (certified.recipe and certified.recipe.unscaled):
         yield from ({"what": what} for what in _WHAT)
 
 
@@ -52,21 +54,29 @@ STATE_ALPHA = Fault(
 )
 
 
+def _sigma(certified: Certified) -> np.ndarray:
+    """Return sigma of the states; a start at alpha = 0 has sigma = 1."""
+    steps = certified.steps
+    level = np.where(np.isfinite(steps.level), steps.level, 0.0)
+    return np.where(steps.alpha == 0.0, 1.0, level * steps.alpha)
+
+
 def _propose_sigma(seen: Observed, certified: Certified, _tolerance: Tolerance) -> Iterator[Parameters]:
     made = certified.recipe
-    if made is None or made.noise_scale.name == "own" or not _has_alpha(seen) or not np.isfinite(seen.level).all():
+    if made is None or made.noise_scale.name == "own" or not _has_alpha(seen) or made.unscaled:
         return
-    if (np.diff(seen.level * seen.alpha) < 0.0).all():
+    if (np.diff(_sigma(certified)) < 0.0).all():
         yield {}
 
 
 def _plant_sigma(certified: Certified) -> Certified:
     made = certified.recipe
     assert made is not None
-    level = made.level * made.alpha
-    wrong = member(made.kind, made.noise_scale, level, made.alpha, made.order)
-    found = _unscaled(wrong, ("state", "data", "noise"))
-    return replace(found, steps=replace(found.steps, level=made.level))
+    sigma = _sigma(certified)
+    order = standard_orders(sigma, int(made.order.max())) if np.isinf(made.level[0]) else made.order
+    wrong = recipe(made.kind, made.noise_scale, sigma, made.alpha, order)
+    wrong = replace(wrong, unscaled=("state", "data", "noise"), shown_level=made.level)
+    return replace(certified, recipe=wrong, steps=wrong.observed())
 
 
 SIGMA = Fault(

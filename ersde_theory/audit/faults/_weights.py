@@ -19,7 +19,7 @@ _FEW, _MOST = 12, 100_000  # node counts that are tried one by one, and the larg
 
 def _factors(seen: Observed, made: Recipe) -> np.ndarray:
     """Return the factors of the divided differences that give the sampler's weights, nan where it has none."""
-    lags = seen.lags()
+    lags = seen.lags() * made.unit("data")[:, None]
     found = np.full((made.factor.shape[0], made.ratio.size), np.nan)
     for i, order in enumerate(made.order.tolist()):
         rest = lags[i].copy()
