@@ -127,8 +127,9 @@ def explanations_by(
     found = []
     for parameters in fault.propose(seen, certified, tolerance):
         planted = fault.plant(certified, **parameters)
-        agrees = _as_large(seen, planted.steps, certified) if fault.approximates else None
-        agrees = agreement(seen, planted.steps, tolerance) if agrees is None else agrees
+        agrees = agreement(seen, planted.steps, tolerance)
+        if fault.approximates:
+            agrees = ~wrong | _as_large(seen, planted.steps, certified)
         explained, broken = wrong & agrees, ~wrong & ~agrees
         if explained.count and not broken.count:
             found.append(Explanation(fault, parameters, explained))

@@ -96,11 +96,11 @@ def _propose_level(seen: Observed, _certified: Certified, _tolerance: Tolerance)
 
 
 def _plant_level(certified: Certified, of: str, data: bool = True) -> Certified:
-    ratio = certified.steps.ratio.copy()
+    ratio, inner = certified.steps.ratio.copy(), int((certified.steps.level[1:] > 0.0).sum())
     if of == "the step before":
-        ratio[1:] = ratio[:-1]
+        ratio[1:inner] = ratio[: inner - 1]
     else:
-        ratio[:-1] = ratio[1:]
+        ratio[: inner - 1] = ratio[1:inner]
     if not data:
         return certified.with_steps(ratio=ratio)
     weights = certified.steps.data.copy()
