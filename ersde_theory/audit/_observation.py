@@ -57,6 +57,17 @@ class Observation:
         """Return the evaluated states and the final one."""
         return [*(e.state for e in self.run.evaluations), self.final]
 
+    def counts_differ(self, other: Observation, what: str) -> str:
+        """Return how the counts of another run differ from this one's with unit vectors; empty if they do not."""
+        pairs = {
+            "evaluations": (len(self.run.evaluations), len(other.run.evaluations)),
+            "draws": (len(self.run.draws), len(other.run.draws)),
+        }
+        for name, (mine, others) in pairs.items():
+            if mine != others:
+                return f"number of {name} depends on the numbers: {mine} with unit vectors, {others} {what}"
+        return ""
+
     def agrees_with(self, other: Observation) -> bool:
         """Return whether two runs had the same states, bit for bit."""
         return self.first_departure(other) == ""
@@ -86,7 +97,8 @@ def observed(box: BlackBox, source: Source, dtype: str, seed: int) -> Observatio
         elif final.size != source.start.size:
             problem = f"the final state has shape {final.shape}, the start {source.start.shape}"
     except CannotRead as error:
-        problem = str(error)
+        reason = "" if watch is None else watch.explain(len(run.evaluations) - 1)
+        problem = f"{error}; before it {reason}" if reason else str(error)
     except Exception as error:
         if not isinstance(source, BasisSource):
             raise
@@ -101,13 +113,9 @@ def compared(
     if seen.problem is not None:
         return [f"with numbers {what}: {seen.problem}"], 0.0
     run, wanted = seen.run, basis.run
-    counts = (len(run.evaluations), len(run.draws)), (len(wanted.evaluations), len(wanted.draws))
-    if counts[0][0] != counts[1][0]:
-        return [
-            f"number of evaluations depends on the numbers: {counts[1][0]} with unit vectors, {counts[0][0]} {what}"
-        ], 0.0
-    if counts[0][1] != counts[1][1]:
-        return [f"number of draws depends on the numbers: {counts[1][1]} with unit vectors, {counts[0][1]} {what}"], 0.0
+    uncounted = basis.counts_differ(seen, what)
+    if uncounted:
+        return [uncounted], 0.0
     for k, (a, b) in enumerate(zip(run.evaluations, wanted.evaluations, strict=True)):
         if (a.alpha, a.sigma) != (b.alpha, b.sigma):
             found = f"{b.level:.6g} with unit vectors, {a.level:.6g} {what}"

@@ -14,12 +14,14 @@ from rich.console import Console
 from rich.table import Table
 
 from ersde_theory.audit._observation import EXACT
+from ersde_theory.audit._table import as_seen, dense_table, without_unused_draws
 from ersde_theory.audit.readout import BlackBox, Readout, read_out
 from ersde_theory.progress import progress_bar
 from ersde_theory.records import LabelledArray, Record
+from ersde_theory.tableau import Tableau
 
 STATUSES = ("exact", "rounded", "not linear", "not finite", "refused", "not read")
-_NOT_FINITE = re.compile(r"\b(nan|inf)$")
+_NOT_FINITE = re.compile(r"\b(nan|inf)(;|$)")
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,8 @@ class Outcome:
     `status`: ``exact`` if the table reproduces the sampler's own output to 1e-10 in float64; ``rounded`` if it is
     linear but rounds its state to lower precision inside; ``not linear``; ``not finite`` if its own output has nan or
     inf; ``refused`` if the sampler does not take the configuration; ``not read`` if it is no sampler of a table's
-    kind. `reason` says why it is not ``exact``.
+    kind. `reason` says why it is not ``exact``. `scheme` is the one of ours that it was compared with, `difference`
+    the largest difference of two coefficients or covariances.
     """
 
     label: str
@@ -37,6 +40,8 @@ class Outcome:
     reason: str
     read: Readout | None = None
     seconds: float = 0.0
+    scheme: str = ""
+    difference: float = float("nan")
 
 
 def outcome(label: str, build: Callable[[], BlackBox]) -> Outcome:
@@ -57,6 +62,16 @@ def outcome(label: str, build: Callable[[], BlackBox]) -> Outcome:
     return Outcome(label, "rounded", why, read, seconds)
 
 
+def difference(tab: Tableau, scheme: Tableau) -> float:
+    """Return the largest difference of visible coefficients, unused draws left out; inf if the shapes differ."""
+    a, b = without_unused_draws(tab), without_unused_draws(as_seen(scheme))
+    if (a.n_rows, a.n_evaluations, a.n_draws) != (b.n_rows, b.n_evaluations, b.n_draws):
+        return float("inf")
+    pairs = a.draw_covariance.keys() | b.draw_covariance.keys()
+    joint = [abs(a.draw_covariance.get(p, 0.0) - b.draw_covariance.get(p, 0.0)) for p in pairs]
+    return float(max(np.abs(dense_table(a) - dense_table(b)).max(), max(joint, default=0.0)))
+
+
 def survey(tasks: Iterable[tuple[str, Callable[[], BlackBox]]], title: str) -> list[Outcome]:
     """Return the outcomes of all tasks, with a progress bar on a terminal."""
     todo, outcomes = list(tasks), []
@@ -71,7 +86,7 @@ def survey(tasks: Iterable[tuple[str, Callable[[], BlackBox]]], title: str) -> l
 
 def table(outcomes: Iterable[Outcome]) -> Table:
     """Return the outcomes as a table."""
-    columns = ("sampler", "status", "reproduction", "precision", "evaluations", "draws", "why")
+    columns = ("sampler", "status", "reproduction", "precision", "evaluations", "draws", "why, or our scheme")
     result = Table(*columns, title="read-out against the sampler's own output")
     for o in outcomes:
         numbers = ["", "", "", ""]
@@ -80,7 +95,8 @@ def table(outcomes: Iterable[Outcome]) -> Table:
             numbers = [
                 f"{o.read.reproduction:.0e}", f"{o.read.precision:.0e}", str(tab.n_evaluations), str(tab.n_draws)
             ]  # fmt: skip
-        result.add_row(o.label, o.status, *numbers, o.reason)
+        ours = f"{o.scheme}, to {o.difference:.0e}" if o.scheme else ""
+        result.add_row(o.label, o.status, *numbers, o.reason or ours)
     return result
 
 
@@ -107,6 +123,8 @@ def as_record(name: str, outcomes: list[Outcome], packages: tuple[str, ...], ste
         "coefficient_dtype": texts("" if r is None else r.coefficient_dtype for r in reads),
         "reproduction": numbers(np.nan if r is None else r.reproduction for r in reads),
         "precision": numbers(np.nan if r is None else r.precision for r in reads),
+        "scheme": texts(o.scheme for o in outcomes),
+        "difference": numbers(o.difference for o in outcomes),
         "seconds": numbers(o.seconds for o in outcomes),
         "evaluations": counts(-1 if t is None else t.n_evaluations for t in tabs),
         "draws": counts(-1 if t is None else t.n_draws for t in tabs),

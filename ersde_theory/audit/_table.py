@@ -14,6 +14,7 @@ from ersde_theory.tableau import DenseTableau, Draw, Tableau
 
 _SAME_LEVEL = 1e-6
 _ROUNDOFF = 64.0
+_HALF_ROUNDOFF = 2.0  # in half precision 64 roundings are no longer small
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,40 @@ def as_seen(tab: Tableau) -> Tableau:
     return replace(seen, draws=tab.draws)
 
 
+def without_unused_draws(tab: Tableau) -> Tableau:
+    """Return a tableau without the draws that have no weight in any row.
+
+    Programs differ in whether a step that needs no noise still asks for some, our schemes have one draw a step.
+
+    Parameters
+    ----------
+    tab : Tableau
+        Any sampler.
+
+    Returns
+    -------
+    Tableau
+
+    Examples
+    --------
+    >>> from ersde_theory import TimeGrid, NoiseScale, schemes
+    >>> tab = schemes.er_sde(TimeGrid([4.0, 2.0, 0.0]), NoiseScale.exp_power(), order=1)
+    >>> tab.n_draws, without_unused_draws(tab).n_draws
+    (2, 1)
+    """
+    kept = np.unique(tab.noise_columns[tab.noise != 0.0])
+    place = {int(m): i for i, m in enumerate(kept)}
+    columns = np.where(tab.noise != 0.0, tab.noise_columns, -1)
+    return replace(
+        tab,
+        noise_columns=np.vectorize(lambda m: place.get(int(m), -1), otypes=[np.int64])(columns),
+        draws=tuple(tab.draws[m] for m in kept),
+        draw_covariance={
+            (place[i], place[j]): value for (i, j), value in tab.draw_covariance.items() if i in place and j in place
+        },
+    )
+
+
 def assembled(
     name: str,
     rows: Rows,
@@ -140,18 +175,19 @@ def _increments(rows: Rows, n_draws: int, eps: float) -> tuple[np.ndarray, np.nd
     """
     n_rows = len(rows.alpha)
     n_data = rows.table.shape[1] - 1 - n_draws
+    rounding = eps * (_ROUNDOFF if eps < 2.0**-20 else _HALF_ROUNDOFF)
     unit = np.where(rows.alpha > 0.0, rows.alpha, rows.sigma)
     previous, rest = np.ones(n_rows), np.zeros_like(rows.table)
     before = rows.table[0].copy()
     for r in range(1, n_rows):
         row = rows.table[r].copy()
         gain = max(1.0, unit[r] / unit[r - 1])
-        if abs(row[0]) <= _ROUNDOFF * eps * gain * abs(before[0]):
+        if abs(row[0]) <= rounding * gain * abs(before[0]):
             row[0] = 0.0
         previous[r] = _carried(row, before, n_data)
         rest[r] = row - previous[r] * before
         scale = np.abs(row) + (abs(previous[r]) + gain) * np.abs(before)
-        rest[r, np.abs(rest[r]) <= _ROUNDOFF * eps * scale] = 0.0
+        rest[r, np.abs(rest[r]) <= rounding * scale] = 0.0
         before = row
     return previous, rest[:, 1 : 1 + n_data], rest[:, 1 + n_data :]
 
@@ -192,27 +228,39 @@ def meant_draws(
     """Return what each draw means: as said, or else the interval that ends where it is first used.
 
     The interval starts where the noise before it ended, or at the last grid node before. A draw that raises
-    the level, or the second one over an interval, is independent of any Brownian path.
+    the level, or the second one over an interval, is independent of any Brownian path. A draw that is never used is
+    given the step in which it was made.
     """
-    level, node = rows.level, assigned_nodes(rows.level, np.asarray(grid))
+    levels = np.asarray(grid)
+    level, node = rows.level, assigned_nodes(rows.level, levels)
     n_data = rows.table.shape[1] - 1 - n_draws
     draws: list[Draw] = []
-    reached = math.inf
+    reached = math.inf  # where the noise before ended
     for m, (after, meaning) in enumerate(asked):
         if meaning is not None:
             draws.append(Draw(meaning.level_from, meaning.level_to, meaning.kind))
             continue
         used = np.flatnonzero(rows.table[:, 1 + n_data + m])
         row = int(used[0]) if used.size else _row_after(rows, after)
-        passed = [float(grid[0]), *level[:row][node[:row] >= 0].tolist()]
-        start, end = min(reached, passed[-1]), float(level[row])
+        passed = float(level[:row][node[:row] >= 0][-1])
+        start, end = min(reached, passed), float(level[row])
+        if not used.size and (after == 0 or reached <= end):
+            # drawn at the start of a step that then does without it
+            start = float(levels[0]) if after == 0 else reached
+            end = _next_node(levels, start)
         if end < start:
             draws.append(Draw(start, end))
             reached = end
         else:
-            draws.append(Draw(passed[-1], end, "independent"))
-            reached = math.inf if end > passed[-1] else reached
+            draws.append(Draw(passed, end, "independent"))
+            reached = _next_node(levels, passed) if end > passed else reached
     return tuple(draws)
+
+
+def _next_node(levels: np.ndarray, level: float) -> float:
+    """Return the first grid level below a level; the last one if there is none."""
+    below = levels[levels < level]
+    return float(below[0] if below.size else levels[-1])
 
 
 def _row_after(rows: Rows, evaluations: int) -> int:
@@ -227,7 +275,6 @@ def draw_covariance(
     """Return the covariances of draws: stated, of overlapping intervals of one tree, of numbers that come twice."""
     found: dict[tuple[int, int], float] = {}
     keys = [value.tobytes() for value in values]
-    first: dict[bytes, int] = {}
     for j, (_, b) in enumerate(asked):
         found |= {(i, j): value for i, value in (b.linked if b is not None else ())}
         for i, (_, a) in enumerate(asked[:j]):
@@ -237,10 +284,23 @@ def draw_covariance(
             if shared > 0.0:
                 product = (a.times[1] - a.times[0]) * (b.times[1] - b.times[0])
                 found[i, j] = min(1.0, shared / math.sqrt(product))
-        i = first.setdefault(keys[j], j)
-        if i != j:
-            found[i, j] = 1.0
+        found |= {(i, j): 1.0 for i in range(j) if keys[i] == keys[j]}
     return found
+
+
+def foreseen(rows: Rows, asked: Sequence[tuple[int, Meaning | None]]) -> str:
+    """Return which state depends on an output or a draw that did not exist yet, in words; empty if none does."""
+    n_data = rows.table.shape[1] - 1 - len(asked)
+    known = np.append(0, np.cumsum(rows.evaluation >= 0)[:-1])
+    drawn_after = np.array([after for after, _ in asked], dtype=np.int64)
+    for r in range(1, len(rows.alpha)):
+        later = np.concatenate([[False], np.arange(n_data) >= known[r], drawn_after > known[r]])
+        if (rows.table[r, later] != 0.0).any():
+            return (
+                f"the state of row {r} (noise level {rows.level[r]:.6g}) depends on numbers of places that should not "
+                f"touch: it mixes the numbers of a state, or adds some of its own"
+            )
+    return ""
 
 
 def _level(alpha: float, sigma: float) -> float:

@@ -175,11 +175,11 @@ def _tree_tap(run: Run, cls: type) -> Iterator[None]:
         length = times[1] - times[0]
         if length == 0.0:
             return real
-        value = run.host(real) / np.sqrt(length)
-        # sampling goes down, so the interval runs from its upper end
+        # sampling goes down: the draw is the motion from the interval's upper end to its lower one
+        value = -run.host(real) / np.sqrt(length)
         upper, lower = run.level_of_time(times[1]), run.level_of_time(times[0])
         meaning = Meaning(upper, lower, "increment", run.tree_index(tree), (times[0], times[1]))
-        return run.array(run.tree_draw(meaning, value) * np.sqrt(length), real)
+        return run.array(-run.tree_draw(meaning, value) * np.sqrt(length), real)
 
     with mock.patch.multiple(cls, __init__=built, __call__=asked):
         yield

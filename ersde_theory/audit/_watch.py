@@ -76,6 +76,11 @@ class Watch:
                 if tensor.is_floating_point():
                     self.state_dtype = _coarser(self.state_dtype, tensor)
 
+    @property
+    def reads(self) -> bool:
+        """Whether the sampler looked at a state's numbers."""
+        return any(kind == "reads" for _, kind, _ in self.events)
+
     def explain(self, after: int) -> str:
         """Return what was seen between evaluation `after` - 1 and the next that is not linear, as half a sentence."""
         here = [e for e in self.events if e[0] == after]

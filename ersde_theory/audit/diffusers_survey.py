@@ -37,7 +37,6 @@ _NO_TABLE = {
     "RFD4ProteinaScheduler": "samples protein frames",
     "RePaintScheduler": "mixes a known image in by a mask",
     "SCMScheduler": "at most two steps, with an angle for a timestep",
-    "ScoreSdeVeScheduler": "step_correct divides by norms of the model's output and of the noise: not linear",
 }
 _DEPRECATED = ("KarrasVeScheduler", "ScoreSdeVpScheduler")
 _SOLVER = ("algorithm_type", "solver_order", "solver_type", "predictor_order", "corrector_order")
@@ -45,6 +44,7 @@ _PREDICTIONS = ("epsilon", "v_prediction", "sample")
 _ORDERS = (1, 2, 3)
 _FEW = 40
 _SWITCHES = ("use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas", "use_lu_lambdas")
+_SCORE: tuple[dict[str, Any], ...] = ({}, {"correct_steps": 0})
 _STEP_VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "DDIMScheduler": {"eta": 1.0},
     "EulerDiscreteScheduler": {"s_churn": 5.0},
@@ -95,6 +95,9 @@ def configurations(cls: type) -> Iterator[dict[str, Any]]:
     {'clip_sample': False, 'prediction_type': 'epsilon'}
     """
     parameters = inspect.signature(cls).parameters
+    if "correct_steps" in parameters:
+        yield from _SCORE
+        return
     base = {name: False for name in ("clip_sample", "clip_denoised") if name in parameters}
     solver = [[(name, value) for value in _values(parameters[name])] for name in _SOLVER if name in parameters]
     solvers = [dict(chosen) for chosen in itertools.product(*solver)]
@@ -170,7 +173,7 @@ def _built(cls: type, config: Mapping[str, Any], n_steps: int, options: Mapping[
     return diffusers_scheduler(cls(**config), n_steps, **options)
 
 
-def main(
+def _main(
     n_steps: Annotated[int, typer.Option("--steps", min=2, help="Number of steps.")] = 20,
     json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write a Record there.")] = None,
 ) -> None:
@@ -198,4 +201,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    typer.run(_main)

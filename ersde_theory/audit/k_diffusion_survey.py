@@ -17,17 +17,20 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any
 
 import typer
 
-from ersde_theory.audit._survey import as_record, report, survey
+from ersde_theory import schemes
+from ersde_theory.audit._survey import Outcome, as_record, difference, report, survey
 from ersde_theory.audit._taps import replaced
 from ersde_theory.audit.conventions import k_diffusion, load_target
 from ersde_theory.audit.conventions._comfy import StandIn
 from ersde_theory.audit.readout import BlackBox
+from ersde_theory.tableau import Tableau
 from ersde_theory.time_grid import TimeGrid
 
 _UNUSED = ("PIL", "safetensors", "torchdiffeq", "torchvision", "torchvision.transforms")
@@ -48,6 +51,42 @@ _VARIANTS: dict[str, tuple[dict[str, Any], ...]] = {
     "sample_dpmpp_2m_sde": ({}, {"solver_type": "heun"}),
     "sample_dpmpp_3m_sde": ({},),
 }
+
+
+def ours(label: str, grid: TimeGrid) -> Tableau | None:
+    """Return the scheme of ours that a sampler of k-diffusion should be; None if there is none.
+
+    Parameters
+    ----------
+    label : str
+        As in :func:`tasks`.
+    grid : TimeGrid
+        What the sampler was given.
+
+    Returns
+    -------
+    Tableau or None
+
+    Examples
+    --------
+    >>> ours("sample_euler", TimeGrid([4.0, 1.0])).name
+    'ddim eta=0'
+    """
+    name, _, options = label.partition(" ")
+    churned = dict(_CHURN) if "s_churn" in options else None
+    makers: dict[tuple[str, bool], Callable[[], Tableau]] = {
+        ("sample_euler", False): lambda: schemes.ddim(grid),
+        ("sample_euler_ancestral", False): lambda: schemes.ddpm_ancestral(grid),
+        ("sample_heun", False): lambda: schemes.edm_heun(grid),
+        ("sample_heun", True): lambda: schemes.edm_stochastic(grid, **(churned or {})),
+        ("sample_dpmpp_2s_ancestral", False): lambda: schemes.dpm_solver_pp_singlestep(grid, eta=1.0),
+        ("sample_dpmpp_sde", False): lambda: schemes.dpm_solver_pp_sde(grid),
+        ("sample_dpmpp_2m", False): lambda: schemes.dpm_solver_pp(grid, order=2),
+    }
+    if "eta=0.5" in options:
+        return schemes.dpm_solver_pp_sde(grid, eta=0.5) if name == "sample_dpmpp_sde" else None
+    make = makers.get((name, churned is not None))
+    return None if make is None else make()
 
 
 def tasks(sampling: str, n_steps: int) -> Iterator[tuple[str, Callable[[], BlackBox]]]:
@@ -94,6 +133,14 @@ def _built(sampling: str, name: str, n_steps: int, parametrisation: str, options
     return k_diffusion(between, [_LARGEST, _SMALLEST], parametrisation=parametrisation, **options)
 
 
+def _compared(found: Outcome, n_steps: int) -> Outcome:
+    """Return an outcome with its difference from our scheme."""
+    scheme = ours(found.label, TimeGrid.karras(n_steps, _LARGEST, _SMALLEST, final_zero=True))
+    if scheme is None or found.read is None or found.read.tableau is None:
+        return found
+    return replace(found, scheme=scheme.name, difference=difference(found.read.tableau, scheme))
+
+
 def _installed() -> Path:
     """Return the samplers' file of the installed package, without importing it."""
     spec = importlib.util.find_spec("k_diffusion")
@@ -103,7 +150,7 @@ def _installed() -> Path:
     return Path(spec.origin).parent / "sampling.py"
 
 
-def main(
+def _main(
     sampling: Annotated[
         Path | None, typer.Argument(metavar="[FILE]", help="k_diffusion/sampling.py; default: as installed.")
     ] = None,
@@ -131,10 +178,11 @@ def main(
     with warnings.catch_warnings(), replaced(sys.modules, stand_ins):
         warnings.simplefilter("ignore")
         outcomes = survey(tasks(path, n_steps), "samplers of k-diffusion")
+    outcomes = [_compared(o, n_steps) for o in outcomes]
     packages = ("k-diffusion", "torch", "numpy", "torchsde")
     record = as_record("audit-k-diffusion", outcomes, packages, n_steps, time.perf_counter() - began)
     report(outcomes, record, json_file)
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    typer.run(_main)

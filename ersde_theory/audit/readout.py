@@ -17,10 +17,17 @@ import numpy as np
 from ersde_theory import _checks
 from ersde_theory.audit._observation import Observation, compared, observed, reproduction
 from ersde_theory.audit._run import DTYPES, EPS, BasisSource, RandomSource, Run, nonlinear_denoiser
-from ersde_theory.audit._table import Rows, assembled, dense_table, draw_covariance, meant_draws, visible_rows
+from ersde_theory.audit._table import Rows, assembled, dense_table, draw_covariance, foreseen, meant_draws, visible_rows
 from ersde_theory.tableau import Tableau
 
 _RANDOM_SHAPE = (1, 2, 3, 4)
+# large numbers show clips, small ones thresholds; half precision ends at 65504
+_AMPLITUDES = {
+    "float64": (1000.0, 1e-3),
+    "float32": (1000.0, 1e-3),
+    "float16": (30.0, 0.1),
+    "bfloat16": (30.0, 0.1),
+}
 
 
 class BlackBox(Protocol):
@@ -47,7 +54,19 @@ class BlackBox(Protocol):
         """Modules of the sampler, in which NumPy generators are looked for."""
 
     def run(self, run: Run) -> Any:
-        """Call the sampler with the start, the model and the noise of a run; return its final state."""
+        """Call the sampler.
+
+        Parameters
+        ----------
+        run : Run
+            Gives the start (``begin``), the model's data predictions (``denoise``, ``model_output``) and, where
+            noise is handed over, draws (``normal``).
+
+        Returns
+        -------
+        array
+            The final state.
+        """
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +126,7 @@ class Readout:
 
 
 def read_out(box: BlackBox, *, dtype: str = "float64", seed: int = 0) -> Readout:
-    """Read the tableau of a sampler by calling it; four runs, eight below float64.
+    """Read the tableau of a sampler by calling it; five runs, ten below float64.
 
     Parameters
     ----------
@@ -154,23 +173,27 @@ def _read(box: BlackBox, dtype: str, seed: int) -> Readout:
     basis = observed(box, BasisSource(len(first.run.evaluations), len(first.run.draws)), dtype, seed)
     if basis.problem is not None:
         return _failed(box, dtype, [first, basis])
+    uncounted = basis.counts_differ(first, "with numbers of order 1")
+    if uncounted:
+        return _failed(box, dtype, [first, basis], [uncounted])
     rows = visible_rows(basis.run.evaluations, basis.final, box.nodes)
     replayed = [note.value for note in first.run.draws]
     again = observed(box, replace(_random_source(box, 1.0, seed), replayed=replayed), dtype, seed + 1)
-    amplitude = 30.0 if EPS[dtype] > EPS["float32"] else 1000.0
-    large = observed(box, _random_source(box, amplitude, seed + 2), dtype, seed + 2)
-    runs = [first, basis, again, large]
-    problems = _own_problems(runs)
-    residual = 0.0
+    problems = []
     if not first.agrees_with(again):
         problems.append(
             f"the same run twice gives different states ({first.first_departure(again)}): hidden state from run to "
             f"run, or randomness that was not intercepted"
         )
-    for seen, what in ((first, "of order 1"), (large, f"of order {amplitude:g}")):
-        found, size = compared(rows, basis, seen, what, box.nodes)
+    runs, residual = [first, basis, again], 0.0
+    for amplitude in (1.0, *_AMPLITUDES[dtype]):
+        others = seed + len(runs)
+        seen = first if amplitude == 1.0 else observed(box, _random_source(box, amplitude, others), dtype, others)
+        found, size = compared(rows, basis, seen, f"of order {amplitude:g}", box.nodes)
         problems += found
         residual = max(residual, size)
+        runs.append(seen)
+    problems = [*_own_problems(runs), *problems]
     return _assembled(box, dtype, rows, runs, tuple(dict.fromkeys(problems)), residual)
 
 
@@ -181,6 +204,9 @@ def _assembled(
     first, basis = runs[0], runs[1]
     grid = np.array([np.inf if a == 0.0 else s / a for a, s in box.nodes])
     asked = [(note.after, note.meaning) for note in basis.run.draws]
+    mixed = foreseen(rows, asked)
+    if mixed:
+        return _failed(box, dtype, runs[:2], (*problems, mixed))
     draws = meant_draws(rows, len(asked), asked, grid)
     covariance = draw_covariance(asked, [note.value for note in first.run.draws])
     tableau = assembled(box.name, rows, grid, draws, covariance, EPS[basis.state_dtype])
@@ -202,17 +228,15 @@ def _assembled(
 
 
 def _random_source(box: BlackBox, amplitude: float, seed: int) -> RandomSource:
-    """Return a random start of the size that the start level has, and a random denoiser of an amplitude."""
-    alpha, sigma = box.nodes[0]
-    normal = np.random.default_rng([seed, 0]).normal(size=_RANDOM_SHAPE)
-    start = normal * np.sqrt((alpha * amplitude) ** 2 + sigma**2)
+    """Return a random start and a random denoiser of an amplitude."""
+    start = amplitude * np.hypot(*box.nodes[0]) * np.random.default_rng([seed, 0]).normal(size=_RANDOM_SHAPE)
     return RandomSource(start, nonlinear_denoiser(start.size, amplitude, seed))
 
 
-def _failed(box: BlackBox, dtype: str, runs: list[Observation]) -> Readout:
+def _failed(box: BlackBox, dtype: str, runs: list[Observation], problems: Sequence[str] = ()) -> Readout:
     """Return the read-out of a sampler that could not be read."""
     last = runs[-1]
-    problems = [*_own_problems(runs), *([last.problem] if last.problem else [])]
+    problems = [*problems, *_own_problems(runs), *([last.problem] if last.problem else [])]
     level = np.array([e.level for e in last.run.evaluations])
     grid = np.array([np.inf if a == 0.0 else s / a for a, s in box.nodes])
     return Readout(
@@ -237,6 +261,8 @@ def _notes(runs: list[Observation], covariance: dict[tuple[int, int], float]) ->
     coarsest = max((seen.coefficient_dtype for seen in runs), key=EPS.__getitem__)
     if EPS[coarsest] > EPS[state]:
         notes.append(f"coefficients in {coarsest}")
+    if any(seen.watch is not None and seen.watch.reads for seen in runs):
+        notes.append("looks at the state's numbers")
     trees = {note.meaning.tree for note in runs[0].run.draws if note.meaning is not None}
     twice = [pair for pair, value in covariance.items() if value == 1.0] if trees <= {None} else []
     notes += [f"draws {i} and {j} are the same numbers: noise that comes twice" for i, j in twice[:3]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -44,19 +44,24 @@ class _ModelSampling:
         return kept * latent_image + sigma * noise
 
 
-def _model_sampling(parametrisation: str, sigmas: Any) -> _ModelSampling:
-    """Return the model sampling as an instance of ComfyUI's class of that name, if ComfyUI is loaded."""
+def _model_sampling(parametrisation: str, sigmas: Any, namespaces: Sequence[Mapping[str, Any]]) -> _ModelSampling:
+    """Return the model sampling as an instance of the class of that name in ComfyUI or in the sampler's module."""
     name = _CLASSES[parametrisation]
-    theirs = getattr(sys.modules.get("comfy.model_sampling"), name, object)
-    return type(name, (_ModelSampling, theirs), {})(parametrisation, sigmas)
+    places = [sys.modules.get("comfy.model_sampling")]
+    places += [getattr(namespace.get("comfy"), "model_sampling", None) for namespace in namespaces]
+    found = [getattr(place, name, None) for place in places] + [namespace.get(name) for namespace in namespaces]
+    theirs = tuple(dict.fromkeys(cls for cls in found if isinstance(cls, type)))
+    return type(name, (_ModelSampling, *theirs), {})(parametrisation, sigmas)
 
 
 class FakeModel:
     """A model whose data predictions a run decides on: ``model(x, sigma)`` returns the denoised state."""
 
-    def __init__(self, run: Run, parametrisation: str, sigmas: Any) -> None:
+    def __init__(
+        self, run: Run, parametrisation: str, sigmas: Any, namespaces: Sequence[Mapping[str, Any]] = ()
+    ) -> None:
         self._run, self._parametrisation = run, parametrisation
-        sampling = _model_sampling(parametrisation, sigmas)
+        sampling = _model_sampling(parametrisation, sigmas, namespaces)
         patcher = SimpleNamespace(get_model_object=lambda _name: sampling, model_options={}, model=None)
         network = SimpleNamespace(
             model_patcher=patcher, model_sampling=sampling, predictor=sampling, inner_model=None, sigmas=sampling.sigmas

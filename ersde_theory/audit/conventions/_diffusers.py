@@ -12,6 +12,7 @@ import numpy as np
 from ersde_theory import _checks
 from ersde_theory.audit._run import Run
 from ersde_theory.audit.conventions import _diffusers_families as families
+from ersde_theory.audit.conventions._diffusers_score import ScoreSdeScheduler
 from ersde_theory.audit.conventions._targets import modules_of
 
 _TOLD_WRONG = 1e-3
@@ -123,7 +124,7 @@ def diffusers_scheduler(
     *,
     set_timesteps: Mapping[str, Any] | None = None,
     **options: Any,
-) -> DiffusersScheduler:
+) -> DiffusersScheduler | ScoreSdeScheduler:
     """Return a diffusers scheduler as a black box.
 
     What its levels and its model's outputs mean is told from what the scheduler has: ``use_flow_sigmas`` and
@@ -161,17 +162,19 @@ def diffusers_scheduler(
     >>> box.convention, read_out(box).linear
     ('diffusers timestep epsilon', True)
     """
-    for attribute in ("config", "set_timesteps", "step"):
-        if not hasattr(scheduler, attribute) or isinstance(scheduler, type):
-            got = _checks.describe(scheduler)
-            msg = f"scheduler: expected an instance with config, set_timesteps and step, got {got}"
-            raise TypeError(msg)
+    wanted = ("config", "set_timesteps", "step_pred" if hasattr(scheduler, "step_pred") else "step")
+    if isinstance(scheduler, type) or not all(hasattr(scheduler, attribute) for attribute in wanted):
+        got = _checks.describe(scheduler)
+        msg = f"scheduler: expected an instance with {', '.join(wanted)}, got {got}"
+        raise TypeError(msg)
     arguments = dict(set_timesteps or {})
     if n_steps is not None:
         arguments["num_inference_steps"] = _checks.integer(n_steps, "n_steps", minimum=1)
     if not arguments:
         msg = "n_steps: expected a number of steps or set_timesteps=…, got neither"
         raise ValueError(msg)
+    if "step_pred" in wanted:
+        return ScoreSdeScheduler(scheduler, arguments)
     box = DiffusersScheduler(scheduler, arguments, options)
     families.prediction_of(scheduler, families.family_of(scheduler))
     return box

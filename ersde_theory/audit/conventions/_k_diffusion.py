@@ -59,7 +59,7 @@ class KDiffusionSampler:
         if self.noise != "own":
             options["noise_sampler"] = self._noise_sampler(run)
         sigmas = torch.tensor(self.sigmas, dtype=dtype)
-        model = FakeModel(run, self.parametrisation, sigmas)
+        model = FakeModel(run, self.parametrisation, sigmas, self.namespaces)
         return self.sampler(model, run.begin(), sigmas, **options)
 
     def _noise_sampler(self, run: Run) -> Callable[[Any, Any], Any]:
