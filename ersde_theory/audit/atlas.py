@@ -12,7 +12,7 @@ import importlib.util
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 from unittest import mock
@@ -28,9 +28,8 @@ from ersde_theory.audit.verdict import Verdict, describe, judge
 from ersde_theory.progress import progress_bar
 from ersde_theory.records import LabelledArray, Record
 
-STEPS = (10, 20, 50)
+STEPS = (50,)  # of the grid on which coefficients are compared
 LADDER = (10, 20, 50, 100, 200)
-_SLOW_LADDER = (10, 20, 50, 100)  # for implementations that take seconds a step
 _ABSENT = ("torchsde", "torchdiffeq", "PIL")  # libraries that sampler files import and that the audited ones do not use
 
 
@@ -49,8 +48,6 @@ class Entry:
     calling : Calling
     dtype : str
         Of the state.
-    ladder : tuple of int
-        Numbers of steps for bias and order.
 
     Examples
     --------
@@ -63,7 +60,6 @@ class Entry:
     target: str
     calling: Calling
     dtype: str = "float64"
-    ladder: tuple[int, ...] = field(default=LADDER)
 
 
 def _linear(x: Any) -> Any:
@@ -115,7 +111,7 @@ def _of_schedulers() -> Iterator[Entry]:
     for label, arguments in (("VP", {}), ("flow", flow)):
         for order in (1, 2, 3):
             calling = Calling("diffusers", arguments={**arguments, "solver_order": order})
-            yield Entry("sdnext", f"{label}, order {order}", sdnext, calling, ladder=_SLOW_LADDER)
+            yield Entry("sdnext", f"{label}, order {order}", sdnext, calling)
 
 
 ENTRIES: tuple[Entry, ...] = (*_of_release(), *_of_comfyui(), *_of_schedulers())
@@ -235,7 +231,7 @@ def audited(entry: Entry, checkout: Checkout, advance: Callable[[float], None] |
             def read_at(n: int) -> Readout:
                 return read_out(box_at(n), dtype=entry.dtype)
 
-            verdict = judge(read_at, STEPS, ladder=entry.ladder, advance=advance)
+            verdict = judge(read_at, STEPS, ladder=LADDER, advance=advance)
     except Exception as error:  # whatever a stranger's code raises is a finding
         problem = f"{type(error).__name__}: {error}".replace(str(checkout.path), "…")
     return Row(entry, checkout.commit, verdict, problem, time.perf_counter() - begin)
@@ -371,8 +367,8 @@ def main(
         for i, entry in enumerate(chosen):
             rows.append(audited(entry, known[entry.program]))
             progress.update(task, completed=float(i + 1))
+            record(rows, time.perf_counter() - begin).save(json_file)  # whatever happens to the next
             typer.echo(f"{entry.program}, {entry.label}: {rows[-1].verdict or rows[-1].problem}")
-    record(rows, time.perf_counter() - begin).save(json_file)
 
 
 if __name__ == "__main__":

@@ -119,8 +119,7 @@ class Diagnosis:
     @property
     def badness(self) -> tuple[int, int, int, int]:
         """What makes one diagnosis worse than another."""
-        own_phi = self.certified.noise_scale is not None and self.certified.noise_scale.name == "own"
-        return (self.unexplained.count, len(self.faults), len(self.explanations) + own_phi, self.wrong.count)
+        return (self.unexplained.count, len(self.faults), len(self.explanations) + _has_own_phi(self), self.wrong.count)
 
 
 def diagnose(
@@ -166,7 +165,8 @@ def diagnose(
     seen = observe(tab)
     levels = node_levels(tab) if grid_level is None else np.asarray(grid_level, dtype=float)
     found = _nearest(seen, levels, tolerance, against)
-    if not found.agrees and tolerance.coefficient < _SINGLE.coefficient:
+    unsure = found.unexplained.count or any(e.fault.approximates for e in found.faults)
+    if unsure and tolerance.coefficient < _SINGLE.coefficient:
         rough = _nearest(seen, levels, _SINGLE, against)  # levels may be known to float32 only
         found = rough if rough.badness[:2] < found.badness[:2] else found
     return found
@@ -174,24 +174,34 @@ def diagnose(
 
 def _nearest(seen: Observed, levels: np.ndarray, tolerance: Tolerance, against: str) -> Diagnosis:
     """Return the best diagnosis with a tolerance."""
-    tried = []
-    for certified in _hypotheses(seen, levels, tolerance, against):
-        wrong = ~agreement(seen, certified.steps, tolerance)
-        if not wrong.count:
-            return Diagnosis(seen, certified, wrong, wrong, agreed_to=tolerance.coefficient)
-        tried.append((wrong.count, certified))
-    tried.sort(key=lambda pair: pair[0])
-    members = [c for _, c in tried if c.recipe is not None]
-    likely = members + [c for _, c in tried if c.recipe is None][:_EXPLAINED]
-    best = min((explain(seen, certified, tolerance) for certified in likely), key=lambda d: d.badness)
-    if best.unexplained.ratio.any() or (
-        best.certified.noise_scale is not None and best.certified.noise_scale.name == "own"
-    ):
+    best: Diagnosis | None = None
+    members: list[Certified] = []
+    for stage in (_hypotheses, _slow_hypotheses):
+        tried = []
+        for certified in stage(seen, levels, tolerance, against):
+            wrong = ~agreement(seen, certified.steps, tolerance)
+            if not wrong.count:
+                return Diagnosis(seen, certified, wrong, wrong, agreed_to=tolerance.coefficient)
+            tried.append((wrong.count, certified))
+        tried.sort(key=lambda pair: pair[0])
+        members += [c for _, c in tried if c.recipe is not None]
+        likely = [c for _, c in tried if c.recipe is not None] + [c for _, c in tried if c.recipe is None][:_EXPLAINED]
+        found = [explain(seen, certified, tolerance) for certified in likely]
+        best = min((*found, *([] if best is None else [best])), key=lambda d: d.badness)
+        if not best.unexplained.count and not _has_own_phi(best):
+            return replace(best, agreed_to=tolerance.coefficient)
+    assert best is not None
+    if best.unexplained.ratio.any() or _has_own_phi(best):
         structural = (d for c in members for d in _on_top(explain(seen, c, tolerance), STRUCTURAL, tolerance))
         best = min((best, *structural), key=lambda d: d.badness)
     if best.unexplained.count and best.certified.recipe is not None:
         best = min((best, *_on_top(best, FAULTS, tolerance)), key=lambda d: d.badness)
     return replace(best, agreed_to=tolerance.coefficient)
+
+
+def _has_own_phi(found: Diagnosis) -> bool:
+    """Return whether phi was read off the sampler, so that a fault of its ratios cannot show."""
+    return found.certified.noise_scale is not None and found.certified.noise_scale.name == "own"
 
 
 def explain(seen: Observed, certified: Certified, tolerance: Tolerance) -> Diagnosis:
@@ -277,6 +287,13 @@ def _hypotheses(seen: Observed, grid_level: np.ndarray, tolerance: Tolerance, ag
     phi = own(seen) if leading < seen.n_steps else None
     if phi is not None:
         yield from _members(seen, [Candidate(phi, np.ones(seen.n_steps, bool), named=False)], tolerance, kinds)
+
+
+def _slow_hypotheses(seen: Observed, grid_level: np.ndarray, tolerance: Tolerance, against: str) -> Iterator[Certified]:
+    """Yield schemes whose coefficients take quadrature, for the likeliest phi."""
+    if against == "any" and seen.is_multistep:
+        for candidate in candidates(seen, tolerance)[:1]:
+            yield from other_schemes(seen, grid_level, candidate.noise_scale, slow=True)
 
 
 def _members(

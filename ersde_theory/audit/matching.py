@@ -11,6 +11,7 @@ from ersde_theory.audit.observed import Observed
 PARTS = ("ratio", "data", "noise")
 _SAFETY = 1e3  # units of the coefficients' precision that formulas may lose without being wrong
 _FLOOR = 1e-9  # float64 formulas of third parties lose up to seven digits in divided differences
+_MOST = 1e-4  # unless the state itself has fewer digits
 _SILENT = 1e-12  # of the level's square: what a difference of squares leaves in float64, with room
 
 
@@ -57,7 +58,7 @@ class Tolerance:
         >>> Tolerance.of_precision(1e-7).silent
         1e-12
         """
-        found = max(_FLOOR, _SAFETY * precision)
+        found = max(_FLOOR, min(_SAFETY * precision, max(_MOST, 8.0 * precision)))
         return cls(found, found)
 
 

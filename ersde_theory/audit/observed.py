@@ -150,13 +150,14 @@ def observe(tab: Tableau) -> Observed:
     if tab.draw_covariance:
         noise = np.asarray(noise @ whitening_factor(tab))
     noise = noise / unit[1:, None]
+    first = int(n > 1 and not data[0].any() and not noise[0].any())  # a start that is only taken for another level
     return Observed(
-        level=tab.noise_level[visible],
-        alpha=tab.alpha[visible],
-        row=visible,
-        ratio=ratio * unit[:-1] / unit[1:],
-        data=data / unit[1:, None],
-        noise=noise @ noise.T,
+        level=tab.noise_level[visible[first:]],
+        alpha=tab.alpha[visible[first:]],
+        row=visible[first:],
+        ratio=(ratio * unit[:-1] / unit[1:])[first:],
+        data=(data / unit[1:, None])[first:],
+        noise=(noise @ noise.T)[first:, first:],
     )
 
 

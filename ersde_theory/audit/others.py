@@ -22,7 +22,9 @@ _Choice = tuple[str, NoiseScale | None, Callable[[], Tableau]]
 _VARIABLES = ("linear", "log", "rational(1)", "rational(0.5)", "arctan(0.5)")
 
 
-def other_schemes(seen: Observed, grid_level: np.ndarray, noise_scale: NoiseScale | None) -> Iterator[Certified]:
+def other_schemes(
+    seen: Observed, grid_level: np.ndarray, noise_scale: NoiseScale | None, *, slow: bool = False
+) -> Iterator[Certified]:
     """Yield schemes with as many visible states as the sampler, at the same levels.
 
     Parameters
@@ -33,6 +35,8 @@ def other_schemes(seen: Observed, grid_level: np.ndarray, noise_scale: NoiseScal
         Levels of its grid.
     noise_scale : NoiseScale or None
         Its phi, if it has one.
+    slow : bool
+        Whether to yield those whose coefficients take quadrature, and only them.
 
     Yields
     ------
@@ -49,7 +53,7 @@ def other_schemes(seen: Observed, grid_level: np.ndarray, noise_scale: NoiseScal
         grid = TimeGrid(grid_level)
     except ValueError:
         return
-    for title, phi, build in _builds(seen, grid, noise_scale):
+    for title, phi, build in (_slow_builds if slow else _builds)(seen, grid, noise_scale):
         try:
             steps = observe(build())
         except (TypeError, ValueError, NotAdmissible, QuadratureError):
@@ -81,10 +85,14 @@ def _builds(seen: Observed, grid: TimeGrid, phi: NoiseScale | None) -> Iterator[
         yield from _without_noise(grid)
         for noise_scale in _of_euler(seen):
             yield "Euler–Maruyama in y", noise_scale, partial(schemes.euler_maruyama, grid, noise_scale)
-        if phi is not None:
-            yield from _predictor_correctors(grid, phi)
     else:
         yield from _staged(grid, phi)
+
+
+def _slow_builds(seen: Observed, grid: TimeGrid, phi: NoiseScale | None) -> Iterator[_Choice]:
+    """Yield names and builders of schemes whose coefficients take quadrature."""
+    if _one_evaluation(seen, grid) and phi is not None:
+        yield from _predictor_correctors(grid, phi)
 
 
 def _fitted_ddim(seen: Observed, grid: TimeGrid) -> Iterator[_Choice]:

@@ -16,6 +16,7 @@ from ersde_theory.audit.matching import Tolerance
 from ersde_theory.audit.readout import Readout
 from ersde_theory.tableau import Defect, Tableau
 
+_UNITS = {"float64": 2.3e-16, "float32": 1.2e-7, "float16": 9.8e-4, "bfloat16": 7.9e-3}
 _DENSE = 400  # steps up to which a read-out can be compared coefficient by coefficient in little time
 
 
@@ -136,7 +137,7 @@ def judge(
         tell(0.4 * (i + 1) / len(counts))
     errors = None
     if len(ladder):
-        precision = max(one.precision for one, _ in found)
+        precision = max(_precision(one) for one, _ in found)
         errors = bias(_tableaus(read), ladder, precision=precision, advance=lambda share: tell(0.4 + 0.6 * share))
         finest = max((n for n in ladder if n <= _DENSE), default=0)
         if errors.vanishes is False and all(d.agrees for _, d in found) and finest > max(counts):
@@ -161,14 +162,19 @@ def _tableaus(read: Callable[[int], Readout]) -> Callable[[int], Tableau]:
 def _diagnosed(read: Readout, against: str) -> Diagnosis:
     """Return the diagnosis of a read-out."""
     assert read.tableau is not None
-    levels = read.grid_levels
-    return diagnose(read.tableau, grid_level=levels, precision=read.precision, against=against)
+    return diagnose(read.tableau, grid_level=read.grid_levels, precision=_precision(read), against=against)
+
+
+def _precision(read: Readout) -> float:
+    """Return the precision that its numbers allow: noise of round-off must not count as imprecision."""
+    unit = max(_UNITS.get(name, 0.0) for name in (read.dtype, read.coefficient_dtype))
+    return min(read.precision, unit) if unit else read.precision
 
 
 def _decided(read: Readout, found: Diagnosis, errors: Bias | None) -> Verdict:
     """Return the verdict that diagnosis and bias make together."""
     assert read.tableau is not None
-    defects = tuple(read.tableau.defects(Tolerance.of_precision(read.precision).coefficient))
+    defects = tuple(read.tableau.defects(Tolerance.of_precision(_precision(read)).coefficient))
 
     def verdict(word: Word, reason: str) -> Verdict:
         return Verdict(word, reason, read, found, errors, defects)

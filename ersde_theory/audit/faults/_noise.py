@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -190,7 +190,7 @@ def _propose_alpha(seen: Observed, _certified: Certified, _tolerance: Tolerance)
         yield from ({"instead": instead} for instead in _ALPHA)
 
 
-_ALPHA = {
+_ALPHA: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "1": lambda _s, t: 1.0 / t,
     "alpha_s": lambda s, t: s / t,
     "alpha_t^2": lambda _s, t: t,

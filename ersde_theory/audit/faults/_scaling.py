@@ -91,7 +91,7 @@ _SHIFTS = ("the step before", "the step after")
 
 
 def _propose_level(seen: Observed, _certified: Certified, _tolerance: Tolerance) -> Iterator[Parameters]:
-    if seen.n_steps > 2:
+    if seen.n_steps > 2 and seen.is_multistep:
         yield from ({"of": of, "data": data} for of in _SHIFTS for data in (True, False))
 
 
@@ -127,7 +127,7 @@ def _propose_cancellation(seen: Observed, certified: Certified, tolerance: Toler
     newest = np.abs(seen.data - certified.steps.data).max(axis=1, initial=0.0)
     size = np.maximum(newest, np.abs(seen.ratio - certified.steps.ratio))
     if tolerance.coefficient < size.max(initial=0.0) <= _cancelled_data(seen):
-        signs = np.sign(np.diag(seen.data - certified.steps.data)[size > 0.0])
+        signs = np.sign(np.diagonal(seen.data - certified.steps.data)[size > 0.0])
         if seen.n_steps < 4 or ((signs > 0.0).any() and (signs < 0.0).any()):
             yield {"of": "data", "share": float(size.max())}
 
