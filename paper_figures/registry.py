@@ -29,6 +29,7 @@ _MODULES = {
     "comparison": "better_schemes",
     "headline-orders": "headline_orders",
     "audit": "audit",
+    "atlas": "atlas",
 }
 
 
@@ -128,7 +129,7 @@ def figure(name: str) -> PaperFigure:
         ...
     ValueError: figure: expected one of fei, one_step_error, orders, order-ode, order-strong, order-weak, quadrature,
     vp-ve-parity, digits, order-ladder, work-precision, comparison, headline-orders, audit,
-    got 'order'; did you mean 'orders'?
+    atlas, got 'order'; did you mean 'orders'?
     """
     if name not in _MODULES:
         near = difflib.get_close_matches(name, _MODULES, n=1, cutoff=0.3)
