@@ -39,8 +39,7 @@ def compute(settings: Settings) -> Record:
     import time
 
     from ersde_theory import NoiseScale, schemes
-    from ersde_theory.audit import Readout, read_out
-    from ersde_theory.audit._record import record
+    from ersde_theory.audit import Readout, read_out, record
     from ersde_theory.audit.conventions import own_scheme
     from ersde_theory.audit.targets import grid_of
     from ersde_theory.audit.verdict import judge

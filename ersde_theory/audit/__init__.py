@@ -1,5 +1,6 @@
 """Audit of samplers from outside: the tableau of a callable, read without a look at its code."""
 
+from ersde_theory.audit._record import record as record
 from ersde_theory.audit._table import as_seen as as_seen
 from ersde_theory.audit._table import without_unused_draws as without_unused_draws
 from ersde_theory.audit.conventions import load_target as load_target
@@ -19,5 +20,6 @@ __all__ = [
     "judge",
     "load_target",
     "read_out",
+    "record",
     "without_unused_draws",
 ]

@@ -140,7 +140,7 @@ def _surroundings(entry: Entry) -> Iterator[None]:
             sys.modules.pop(name, None)
 
 
-def main(
+def _main(
     checkout: Annotated[
         list[str], typer.Option("--checkout", metavar="NAME=PATH@COMMIT", help="A public repository; can be repeated.")
     ],
@@ -182,4 +182,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    typer.run(_main)

@@ -25,51 +25,55 @@ _INTERRUPTED = 130
 _LADDER = "10,20,50,100,200,400"
 
 
+_Target = Annotated[
+    str, typer.Argument(metavar="TARGET", help="package.module:callable or file.py:callable; a class or a function.")
+]
+_Convention = Annotated[
+    str,
+    typer.Option(metavar="NAME", help="k-diffusion, diffusers, released or step; told from the target if left out."),
+]
+_Parametrisation = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="What the network predicts: x0, eps, v, const (flow); a scheduler's prediction_type; x_start, noise, "
+        "score for the release.",
+    ),
+]
+_Schedule = Annotated[str, typer.Option(metavar="NAME", help="ve-karras, vp-linear, vp-cosine, flow or flow-shift.")]
+_Steps = Annotated[str, typer.Option(metavar="N,N,…", help="Grids on which coefficients are compared.")]
+_Ladder = Annotated[
+    str, typer.Option(metavar="N,N,…", help="Numbers of steps for bias and order; at least four, or 0 for none.")
+]
+_ToZero = Annotated[
+    bool, typer.Option("--to-zero/--not-to-zero", help="Whether the last step of the schedule goes to level 0.")
+]
+_Noise = Annotated[
+    str, typer.Option(metavar="NAME", help="Of k-diffusion samplers: own, independent or tree (a noise_sampler).")
+]
+_Dtype = Annotated[str, typer.Option(metavar="NAME", help="Of the state: float64, float32, float16, bfloat16.")]
+_Against = Annotated[str, typer.Option(metavar="NAME", help="What it should be: any, published or adams.")]
+_Kwargs = Annotated[
+    list[str] | None, typer.Option("--kwargs", metavar="K=V", help="Argument of the target; can be repeated.")
+]
+_Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Also write the Record there.")]
+_Out = Annotated[Path, typer.Option(metavar="DIR", help="Where page, picture and numbers go.")]
+
+
 def audit(
-    target: Annotated[
-        str,
-        typer.Argument(metavar="TARGET", help="package.module:callable or file.py:callable; a class or a function."),
-    ],
-    convention: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME", help="k-diffusion, diffusers, released or step; told from the target if left out."
-        ),
-    ] = "auto",
-    parametrisation: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME",
-            help="What the network predicts: x0, eps, v, const (flow); a scheduler's prediction_type; x_start, noise, "
-            "score for the release.",
-        ),
-    ] = "",
-    schedule: Annotated[
-        str, typer.Option(metavar="NAME", help="ve-karras, vp-linear, vp-cosine, flow or flow-shift.")
-    ] = "",
-    steps: Annotated[str, typer.Option(metavar="N,N,…", help="Grids on which coefficients are compared.")] = "10,20,50",
-    ladder: Annotated[
-        str, typer.Option(metavar="N,N,…", help="Numbers of steps for bias and order; at least four, or 0 for none.")
-    ] = _LADDER,
-    to_zero: Annotated[
-        bool, typer.Option("--to-zero/--not-to-zero", help="Whether the last step of the schedule goes to level 0.")
-    ] = True,
-    noise: Annotated[
-        str, typer.Option(metavar="NAME", help="Of k-diffusion samplers: own, independent or tree (a noise_sampler).")
-    ] = "own",
-    dtype: Annotated[str, typer.Option(metavar="NAME", help="Of the state: float64, float32, float16, bfloat16.")] = (
-        "float64"
-    ),
-    against: Annotated[str, typer.Option(metavar="NAME", help="What it should be: any, published or adams.")] = "any",
-    kwargs: Annotated[
-        list[str] | None, typer.Option("--kwargs", metavar="K=V", help="Argument of the target; can be repeated.")
-    ] = None,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Also write the Record there.")
-    ] = None,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where page, picture and numbers go.")] = Path(
-        "report/audit"
-    ),
+    target: _Target,
+    convention: _Convention = "auto",
+    parametrisation: _Parametrisation = "",
+    schedule: _Schedule = "",
+    steps: _Steps = "10,20,50",
+    ladder: _Ladder = _LADDER,
+    to_zero: _ToZero = True,
+    noise: _Noise = "own",
+    dtype: _Dtype = "float64",
+    against: _Against = "any",
+    kwargs: _Kwargs = None,
+    json_file: _Json = None,
+    out: _Out = Path("report/audit"),
 ) -> None:
     r"""Read a sampler's coefficients from outside and say whether it is right, which one it is, and what is wrong.
 
@@ -82,12 +86,14 @@ def audit(
     ----------
     target : str
         What is audited.
-    convention, parametrisation, schedule, noise, dtype, against : str
-        How it is called, and what it is compared with.
+    convention, parametrisation, schedule : str
+        How it is called.
     steps, ladder : str
         Numbers of steps, with commas.
     to_zero : bool
         Whether the last step goes to level 0.
+    noise, dtype, against : str
+        Where noise comes from, the state's dtype, what it is compared with.
     kwargs : list of str, optional
         Arguments of the target.
     json_file : Path, optional
@@ -104,7 +110,7 @@ def audit(
     """
     from ersde_theory.audit.targets import Calling
     from ersde_theory.audit.verdict import judge
-    from ersde_theory.laboratory.command import check_outputs
+    from ersde_theory.laboratory.command import _check_outputs
 
     begin = time.perf_counter()
     try:
@@ -113,7 +119,7 @@ def audit(
         read_at = _reader(target, calling, dtype)
         counts, rungs = _numbers(steps, "--steps"), _numbers(ladder, "--ladder")
         rungs = () if rungs == (0,) else rungs
-        check_outputs(out, json_file)
+        _check_outputs(out, json_file)
         with progress_bar(Console(stderr=True)) as progress:
             task = progress.add_task(f"audit of {target}", total=1.0)
             verdict = judge(

@@ -88,7 +88,7 @@ def order(
         message = "SCHEME: expected the name of a scheme (ersde order --list shows them), got none"
         raise typer.BadParameter(message)
     ladder = _numbers(steps)
-    check_outputs(out, json_file)
+    _check_outputs(out, json_file)
     try:
         with progress_bar(Console(stderr=True)) as progress:
             task = progress.add_task(f"{scheme_name}, {kind}", total=1.0)
@@ -123,7 +123,7 @@ def _numbers(steps: str | None) -> tuple[int, ...] | None:
         raise typer.BadParameter(message) from None
 
 
-def check_outputs(out: Path, json_file: Path | None) -> None:
+def _check_outputs(out: Path, json_file: Path | None) -> None:
     """Find out before the work whether the results can be written."""
     from paper_figures.output import writable_folder
 
