@@ -116,10 +116,25 @@ def test_planted_fault_is_named_with_its_step(name, step, tab, parameters):
     assert {k: found.faults[0].parameters[k] for k in parameters} == parameters
 
 
+def with_rounded_weights(tab, size):
+    """Return a tableau whose slopes are off to both sides by up to a size, constant data kept."""
+    off = size * np.random.default_rng(3).uniform(-1.0, 1.0, tab.n_rows - 1)
+    data = tab.data[1:].copy()
+    off[0] = 0.0
+    data[:, 0] += off
+    data[:, 1] -= off
+    return plant.with_data(tab, data)
+
+
 def test_float32_cancellation_is_named():
-    """Assert that noise variances from differences of squares in float32 are called a loss of digits."""
-    found = diagnose(plant.renamed(plant.with_single_precision_noise(er(OPEN, EXP))))
-    assert "cancellation" in [e.fault.name for e in found.faults]
+    """Assert that weights that are off a little to both sides are called a loss of digits."""
+    found = diagnose(plant.renamed(with_rounded_weights(er(OPEN, EXP), 5e-6)))
+    assert [e.fault.name for e in found.faults] == ["cancellation"]
+
+
+def test_single_precision_of_noise_alone_is_no_fault():
+    """Assert that noises whose variances are off by round-off of float32, with none where none is due, are right."""
+    assert diagnose(plant.renamed(plant.with_single_precision_noise(er(OPEN, EXP)))).agrees
 
 
 def test_released_scheme_has_both_its_faults():
