@@ -145,7 +145,7 @@ def candidates(seen: Observed, tolerance: Tolerance) -> list[Candidate]:
     """
     grid = TimeGrid(seen.level)
     found = []
-    for noise_scale in (*map(NoiseScale.from_name, NAMED), *_fitted(seen)):
+    for noise_scale in (*map(NoiseScale.from_name, NAMED), *_fitted(seen, tolerance)):
         try:
             noise_scale.check_admissible(grid.levels)
         except NotAdmissible:
@@ -232,15 +232,13 @@ def own(seen: Observed) -> NoiseScale | None:
     return NoiseScale("own", "read off the ratios", log_excess, difference, tau_squared)
 
 
-def _fitted(seen: Observed) -> Iterator[NoiseScale]:
+def _fitted(seen: Observed, tolerance: Tolerance) -> Iterator[NoiseScale]:
     """Yield a power of the level, and powers of members mixed with the ODE, that fit the median step."""
     found = injected(seen)
     known = np.isfinite(found.of_ratio)
     if not known.any():
         return
-    exponent = 1.0 + float(np.median(found.tau_squared_of_ratio[known]))
-    short = round(exponent, _DECIMALS)
-    exponent = short if abs(exponent - short) < 1e-9 else exponent
+    exponent = _shortened(1.0 + float(np.median(found.tau_squared_of_ratio[known])), tolerance)
     if exponent > 1.0 and f"power({exponent:g})" not in NAMED and exponent != 2.0:
         yield NoiseScale.power(exponent)
     high, low = seen.level[:-1][known], seen.level[1:][known]
@@ -249,11 +247,17 @@ def _fitted(seen: Observed) -> Iterator[NoiseScale]:
         growth = member.log_excess_difference(high, low)
         if (growth <= 0.0).any():
             continue
-        eta = float(np.median(found.of_ratio[known] / growth))
-        short = round(eta, _DECIMALS)
-        eta = short if abs(eta - short) < 1e-9 else eta
+        eta = _shortened(float(np.median(found.of_ratio[known] / growth)), tolerance)
         if 0.0 < eta < 100.0 and eta != 1.0:
             yield mixed(member, eta)
+
+
+def _shortened(value: float, tolerance: Tolerance) -> float:
+    """Return a fitted number with as few decimals as its uncertainty allows."""
+    for decimals in range(1, _DECIMALS + 1):
+        if abs(value - round(value, decimals)) <= tolerance.coefficient:
+            return round(value, decimals)
+    return value
 
 
 __all__ = ["Candidate", "Injected", "candidates", "injected", "mixed", "own"]
