@@ -120,7 +120,7 @@ def table(found: Record) -> str:
     for i, verdict in enumerate(found["verdict"].tolist()):
         nearest, faults = str(found["nearest"][i]), str(found["faults"][i])
         words = nearest if not faults else f"{nearest}; {faults}"
-        if not nearest:
+        if not nearest or str(found["reason"][i]).startswith("no scheme"):
             words = str(found["reason"][i])
         distance = [_short(float(found["distance_error"][i, counts.index(n)])) for n in (10, 20, 50)]
         variance = _short(float(found["variance_error"][i, counts.index(50)]))
