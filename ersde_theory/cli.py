@@ -17,6 +17,7 @@ from rich.console import Console
 from ersde_theory.audit.command import audit
 from ersde_theory.laboratory.command import order
 from ersde_theory.progress import progress_bar
+from ersde_theory.studies.command import app as study_app
 from paper_figures.command import figures
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ app = typer.Typer(
 app.command()(figures)
 app.command()(order)
 app.command()(audit)
+app.add_typer(study_app)
 
 _WIDTH = 150  # columns of the table where the output is not a terminal
 _INTERRUPTED = 130

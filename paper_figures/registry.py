@@ -30,6 +30,11 @@ _MODULES = {
     "headline-orders": "headline_orders",
     "audit": "audit",
     "atlas": "atlas",
+    "crossing": "crossing",
+    "solution-space": "solution_space",
+    "trajectories": "trajectories",
+    "samples": "trajectories",
+    "design": "design",
 }
 
 
@@ -127,9 +132,9 @@ def figure(name: str) -> PaperFigure:
     >>> figure("order").title
     Traceback (most recent call last):
         ...
-    ValueError: figure: expected one of fei, one_step_error, orders, order-ode, order-strong, order-weak, quadrature,
-    vp-ve-parity, digits, order-ladder, work-precision, comparison, headline-orders, audit,
-    atlas, got 'order'; did you mean 'orders'?
+    ValueError: figure: expected one of fei, one_step_error, orders, order-ode, order-strong, order-weak,
+    quadrature, vp-ve-parity, digits, order-ladder, work-precision, comparison, headline-orders, audit, atlas,
+    crossing, solution-space, trajectories, samples, design, got 'order'; did you mean 'orders'?
     """
     if name not in _MODULES:
         near = difflib.get_close_matches(name, _MODULES, n=1, cutoff=0.3)

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ersde_theory._tableau_structure import banded
+from ersde_theory._tableau_structure import banded, coefficient_of_previous
 from ersde_theory.audit._run import Evaluation, Meaning
 from ersde_theory.tableau import DenseTableau, Draw, Tableau
 
 _SAME_LEVEL = 1e-6
+_COARSE = 2.0**-20  # above it, half precision
 _ROUNDOFF = 64.0
 _HALF_ROUNDOFF = 2.0  # in half precision 64 roundings are no longer small
 
@@ -41,15 +42,22 @@ class Rows:
         return int(self.evaluation.max()) + 1
 
 
-def visible_rows(evaluations: Sequence[Evaluation], final: np.ndarray, nodes: Sequence[tuple[float, float]]) -> Rows:
-    """Return the rows of a run with unit vectors; the first evaluation shares row 0 if it is of the start itself."""
+def visible_rows(
+    evaluations: Sequence[Evaluation], final: np.ndarray, nodes: Sequence[tuple[float, float]], eps: float
+) -> Rows:
+    """Return the rows of a run with unit vectors; the first evaluation shares row 0 if it is of the start itself.
+
+    That is, if neither the state has been touched nor the level moved; half precision rounds the level itself, and
+    a level of infinity can only be the start's.
+    """
     width = final.size
     start = np.zeros(width)
     start[0] = 1.0
     alpha, sigma, table, fed = [nodes[0][0]], [nodes[0][1]], [start], [-1]
     for k, evaluation in enumerate(evaluations):
         state = evaluation.state.reshape(-1)
-        if k == 0 and np.array_equal(state, start) and _same(evaluation.level, _level(*nodes[0])):
+        unmoved = evaluation.alpha == 0.0 or eps > _COARSE or _same(evaluation.level, _level(*nodes[0]))
+        if k == 0 and unmoved and np.array_equal(state, start):
             alpha[0], sigma[0], fed[0] = evaluation.alpha, evaluation.sigma, 0
             continue
         alpha.append(evaluation.alpha)
@@ -173,34 +181,21 @@ def _increments(rows: Rows, n_draws: int, eps: float) -> tuple[np.ndarray, np.nd
     A model that predicts noise, velocity or flow sees the state in its output, so that each entry carries
     round-off in proportion to the entry of the row before; what is not above it is 0.
     """
-    n_rows = len(rows.alpha)
-    n_data = rows.table.shape[1] - 1 - n_draws
-    rounding = eps * (_ROUNDOFF if eps < 2.0**-20 else _HALF_ROUNDOFF)
+    n_rows, table = len(rows.alpha), rows.table.copy()
+    n_data = table.shape[1] - 1 - n_draws
+    rounding = eps * (_HALF_ROUNDOFF if eps > _COARSE else _ROUNDOFF)
     unit = np.where(rows.alpha > 0.0, rows.alpha, rows.sigma)
-    previous, rest = np.ones(n_rows), np.zeros_like(rows.table)
-    before = rows.table[0].copy()
+    gain = np.append(1.0, np.maximum(1.0, unit[1:] / unit[:-1]))
     for r in range(1, n_rows):
-        row = rows.table[r].copy()
-        gain = max(1.0, unit[r] / unit[r - 1])
-        if abs(row[0]) <= rounding * gain * abs(before[0]):
-            row[0] = 0.0
-        previous[r] = _carried(row, before, n_data)
-        rest[r] = row - previous[r] * before
-        scale = np.abs(row) + (abs(previous[r]) + gain) * np.abs(before)
-        rest[r, np.abs(rest[r]) <= rounding * scale] = 0.0
-        before = row
+        if abs(table[r, 0]) <= rounding * gain[r] * abs(table[r - 1, 0]):
+            table[r, 0] = 0.0
+    dense = DenseTableau(table[:, 0], table[:, 1 : 1 + n_data], table[:, 1 + n_data :])
+    previous = np.array([1.0, *(coefficient_of_previous(dense, r) for r in range(1, n_rows))])
+    rest = np.zeros_like(table)
+    rest[1:] = table[1:] - previous[1:, None] * table[:-1]
+    scale = np.abs(table[1:]) + (np.abs(previous) + gain)[1:, None] * np.abs(table[:-1])
+    rest[1:][np.abs(rest[1:]) <= rounding * scale] = 0.0
     return previous, rest[:, 1 : 1 + n_data], rest[:, 1 + n_data :]
-
-
-def _carried(row: np.ndarray, before: np.ndarray, n_data: int) -> float:
-    """Return the coefficient that eliminates the start, or the newest draw once the start is forgotten."""
-    if before[0] != 0.0:
-        return float(row[0] / before[0])
-    drawn = np.flatnonzero(before[1 + n_data :])
-    if drawn.size:
-        newest = 1 + n_data + drawn[-1]
-        return float(row[newest] / before[newest])
-    return 0.0
 
 
 # ---------------------------------------------------------------------- nodes and draws
@@ -211,10 +206,9 @@ def assigned_nodes(level: np.ndarray, grid: np.ndarray) -> np.ndarray:
     node = np.full(level.size, -1, dtype=np.int64)
     at = 0
     for r in range(1, level.size - 1):
-        found = [i for i in range(at, grid.size) if _same(float(level[r]), float(grid[i]))]
-        if found:
-            at = found[0]
-            node[r] = at
+        nearest = at + int(np.argmin(_distance(grid[at:], float(level[r]))))
+        if _same(float(level[r]), float(grid[nearest])):
+            node[r] = at = nearest
     node[0], node[-1] = 0, grid.size - 1
     for r in range(1, level.size):
         if node[r] >= 0 and (node[r] in node[r + 1 :] or node[r] == 0):
@@ -303,12 +297,19 @@ def foreseen(rows: Rows, asked: Sequence[tuple[int, Meaning | None]]) -> str:
     return ""
 
 
+def _distance(grid: np.ndarray, level: float) -> np.ndarray:
+    """Return how far levels are from one, infinite ones included."""
+    with np.errstate(invalid="ignore"):
+        return np.where(grid == level, 0.0, np.abs(grid - level))
+
+
 def _level(alpha: float, sigma: float) -> float:
     return math.inf if alpha == 0.0 else sigma / alpha
 
 
 def _same(a: float, b: float) -> bool:
-    """Return whether two levels are one, up to the round-off of float32."""
+    """Return whether two levels are one, up to a flow's sigma in float32: an error of 1 + level units."""
     if math.isinf(a) or math.isinf(b):
         return a == b
-    return abs(a - b) <= _SAME_LEVEL * max(abs(a), abs(b))
+    largest = max(abs(a), abs(b))
+    return abs(a - b) <= _SAME_LEVEL * largest * (1.0 + largest)

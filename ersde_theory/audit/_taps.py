@@ -18,6 +18,7 @@ import numpy as np
 from ersde_theory.audit._run import Meaning, Run
 
 _GAUSSIAN_NUMPY = ("standard_normal", "normal", "randn")
+_GENERATORS = (np.random.Generator, np.random.RandomState)
 _OTHER_NUMPY = ("random", "rand", "uniform", "random_sample", "laplace", "exponential", "multivariate_normal")
 
 
@@ -73,7 +74,8 @@ def _numpy_tap(run: Run) -> Iterator[None]:
 
     patches: dict[str, Any] = {name: gaussian(name) for name in _GAUSSIAN_NUMPY}
     patches |= {name: _reported(run, name, getattr(np.random, name)) for name in _OTHER_NUMPY}
-    patches["default_rng"] = lambda seed=None: tapped_generator(run, make(seed))
+    patches["default_rng"] = lambda seed=None: _tapped(run, make(seed))
+    patches["RandomState"] = type("RandomState", (_TappedState,), {"run": run})
     try:
         with mock.patch.multiple(np.random, **patches):
             yield
@@ -110,34 +112,51 @@ def _reported(run: Run, name: str, real: Any) -> Any:
     return drawn
 
 
-class _TappedGenerator(np.random.Generator):
-    """A NumPy generator whose normals are intercepted."""
+class _Tap:
+    """What the intercepted generators share; comes before the real class."""
 
     run: Run
 
     def standard_normal(self, *args: Any, **kwargs: Any) -> Any:
-        return _numpy_draw(self.run, "standard_normal", super().standard_normal, args, kwargs)
+        return self._draw("standard_normal", args, kwargs)
 
     def normal(self, *args: Any, **kwargs: Any) -> Any:
-        return _numpy_draw(self.run, "normal", super().normal, args, kwargs)
+        return self._draw("normal", args, kwargs)
 
     def random(self, *args: Any, **kwargs: Any) -> Any:
-        return _reported(self.run, "random", super().random)(*args, **kwargs)
+        return _reported(self.run, "random", self._real("random"))(*args, **kwargs)
 
     def uniform(self, *args: Any, **kwargs: Any) -> Any:
-        return _reported(self.run, "uniform", super().uniform)(*args, **kwargs)
+        return _reported(self.run, "uniform", self._real("uniform"))(*args, **kwargs)
+
+    def _real(self, name: str) -> Any:
+        return getattr(super(), name)
+
+    def _draw(self, name: str, args: Any, kwargs: Any) -> Any:
+        return _numpy_draw(self.run, name, self._real(name), args, kwargs)
 
 
-def tapped_generator(run: Run, generator: np.random.Generator) -> np.random.Generator:
+class _TappedGenerator(_Tap, np.random.Generator):
+    """A NumPy generator whose normals are intercepted."""
+
+
+class _TappedState(_Tap, np.random.RandomState):
+    """A generator of NumPy's old kind whose normals are intercepted; its ``randn`` asks ``standard_normal``."""
+
+
+def _tapped(run: Run, generator: Any) -> Any:
     """Return a generator that shares the stream of another and is intercepted."""
-    tap = _TappedGenerator(generator.bit_generator)
+    if isinstance(generator, np.random.Generator):
+        tap: Any = _TappedGenerator(generator.bit_generator)
+    else:
+        tap = _TappedState(generator._bit_generator)
     tap.run = run
     return tap
 
 
 def _tapped_generators(run: Run, namespace: Mapping[str, Any]) -> dict[str, Any]:
     """Return the NumPy generators of a module, intercepted."""
-    return {k: tapped_generator(run, v) for k, v in namespace.items() if isinstance(v, np.random.Generator)}
+    return {name: _tapped(run, value) for name, value in namespace.items() if isinstance(value, _GENERATORS)}
 
 
 # ---------------------------------------------------------------------- Brownian trees

@@ -176,7 +176,7 @@ def _read(box: BlackBox, dtype: str, seed: int) -> Readout:
     uncounted = basis.counts_differ(first, "with numbers of order 1")
     if uncounted:
         return _failed(box, dtype, [first, basis], [uncounted])
-    rows = visible_rows(basis.run.evaluations, basis.final, box.nodes)
+    rows = visible_rows(basis.run.evaluations, basis.final, box.nodes, EPS[dtype])
     replayed = [note.value for note in first.run.draws]
     again = observed(box, replace(_random_source(box, 1.0, seed), replayed=replayed), dtype, seed + 1)
     problems = []
@@ -209,7 +209,10 @@ def _assembled(
         return _failed(box, dtype, runs[:2], (*problems, mixed))
     draws = meant_draws(rows, len(asked), asked, grid)
     covariance = draw_covariance(asked, [note.value for note in first.run.draws])
-    tableau = assembled(box.name, rows, grid, draws, covariance, EPS[basis.state_dtype])
+    try:
+        tableau = assembled(box.name, rows, grid, draws, covariance, EPS[basis.state_dtype])
+    except ValueError as error:
+        return _failed(box, dtype, runs[:2], (*problems, f"what was read is no tableau: {error}"))
     coarsest = max((o.coefficient_dtype for o in runs), key=EPS.__getitem__)
     return Readout(
         box.name,
@@ -275,15 +278,26 @@ def _against(read: Readout, reference: Readout) -> Readout:
     tab, exact = read.tableau, reference.tableau
     if tab is None or exact is None:
         return replace(read, linear=False, problems=problems)
-    if tab.n_rows != exact.n_rows or tab.n_draws != exact.n_draws or tab.n_evaluations != exact.n_evaluations:
+    if (tab.n_draws, tab.n_evaluations) != (exact.n_draws, exact.n_evaluations):
         differs = f"{read.dtype} has other evaluations or draws than float64"
         return replace(read, linear=False, problems=(*problems, differs))
-    return replace(read, linear=not problems, problems=problems, precision=_relative_error(tab, exact))
+    # a level in low precision need not be a node's any more
+    node = np.append(0, np.full(tab.n_rows - 1, -1))
+    node[tab.evaluation >= 0] = exact.node[exact.evaluation >= 0]
+    node[node == 0] = -1
+    node[0], node[-1] = 0, exact.node[-1]
+    placed = replace(tab, node=node)
+    precision = _relative_error(tab, exact)
+    return replace(read, tableau=placed, linear=not problems, problems=problems, precision=precision)
 
 
 def _relative_error(tab: Tableau, exact: Tableau) -> float:
-    """Return the largest error of a coefficient relative to its row's largest, the start in units of its level."""
-    got, wanted = dense_table(tab), dense_table(exact)
+    """Return the largest error of a coefficient relative to its row's largest, the start in units of its level.
+
+    Rows are compared by the evaluation that they feed, and the last ones.
+    """
+    rows = [np.append(np.flatnonzero(t.evaluation >= 0), t.n_rows - 1) for t in (tab, exact)]
+    got, wanted = dense_table(tab)[rows[0]], dense_table(exact)[rows[1]]
     unit = np.ones(got.shape[1])
     unit[0] = np.hypot(exact.alpha[0], exact.sigma[0])
     size = (np.abs(wanted) * unit).max(axis=1)

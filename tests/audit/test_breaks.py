@@ -76,6 +76,20 @@ def test_mixing_of_pixels_is_noticed():
     assert result.problems[0].startswith("step 1: ")
 
 
+def test_number_that_a_sampler_adds_of_its_own_is_noticed():
+    """Assert that a constant, which is affine and not linear, is no table."""
+    result = read(lambda i, x, d: (x + (0.25 if i == 2 else 0.0), d))
+    assert not result.linear
+    assert any("adds some of its own" in p for p in result.problems)
+
+
+def test_sampler_that_only_looks_is_read_with_a_note():
+    """Assert that a look at the numbers without a consequence is told of, and does not count as a break."""
+    result = read(lambda i, x, d: (x * (1.0 if bool(x.isfinite().all()) else 0.0), d))
+    assert result.linear
+    assert "looks at the state's numbers" in result.notes
+
+
 def test_nan_is_named_with_its_evaluation():
     """Assert that a state that is not finite is reported with the evaluation that gets it."""
     result = read(lambda i, x, d: (x / (0.0 if i == 1 else 1.0), d))

@@ -45,6 +45,9 @@ def torch_ways():
         "normal_": lambda i, x: torch.empty_like(x).normal_(),
         "normal_ scaled": lambda i, x: torch.empty_like(x).normal_(1.0, 2.0).sub(1.0).div(2.0),
         "numpy": lambda i, x: torch.from_numpy(np.random.randn(*x.shape)),  # noqa: NPY002
+        "numpy state": lambda i, x: torch.from_numpy(np.random.RandomState(i).randn(*x.shape)),
+        "distribution": lambda i, x: torch.distributions.Normal(torch.zeros_like(x), 1.0).sample(),
+        "randn out": lambda i, x: torch.randn(x.shape, out=torch.empty_like(x), dtype=x.dtype),
         "numpy generator": lambda i, x: torch.from_numpy(np.random.default_rng(i).normal(0.0, 1.0, x.shape)),
     }
 
@@ -53,7 +56,7 @@ def torch_ways():
     "way",
     [
         "randn_like", "randn", "randn float32", "randn generator", "normal", "normal tensor", "normal scaled",
-        "normal_", "normal_ scaled", "numpy", "numpy generator",
+        "normal_", "normal_ scaled", "numpy", "numpy generator", "numpy state", "distribution", "randn out",
     ],
 )  # fmt: skip
 def test_noise_is_intercepted_however_it_is_drawn(way):
@@ -100,6 +103,19 @@ def test_generator_of_the_samplers_module_is_intercepted():
     read = read_out(bare_step(_samplers.numpy_step_with_global_noise, GRID, library="numpy"))
     assert read.problems == ()
     assert np.allclose(read.tableau.noise[1:, 0], 0.1)
+
+
+def test_sampler_in_inference_mode_is_intercepted():
+    """Assert that a sampler that switches gradients off in torch's strictest way is read."""
+    torch = pytest.importorskip("torch")
+
+    @torch.inference_mode()
+    def sampler(model, x, sigmas, **_):
+        return _samplers.euler(model, x, sigmas, noise=lambda i, x: torch.randn_like(x))
+
+    read = read_out(k_diffusion(sampler, SIGMAS))
+    assert read.problems == ()
+    assert np.allclose(read.tableau.noise[1:, 0], [2.0, 1.0, 0.5])
 
 
 def test_noise_argument_is_handed_over():

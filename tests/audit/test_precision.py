@@ -31,6 +31,26 @@ def test_lower_precision_loses_a_few_units_of_the_coefficients(dtype):
     assert 0.2 * UNIT[dtype] < read.precision < 6.0 * TAB.n_steps * UNIT[dtype]
 
 
+@pytest.mark.parametrize("dtype", UNIT)
+def test_levels_that_the_dtype_rounds_still_find_their_nodes(dtype):
+    """Assert that a flow whose sigmas are rounded to the state's dtype has the nodes of the float64 read-out."""
+
+    def euler(model, x, sigmas, **_):
+        for i in range(len(sigmas) - 1):
+            d = model(x, sigmas[i] * x.new_ones(1))
+            x = d + (x - d) * (sigmas[i + 1] / sigmas[i])
+        return x
+
+    sigmas = [0.99991, 0.9837, 0.912, 0.5, 0.1, 0.0]
+    box = k_diffusion(euler, sigmas, parametrisation="const")
+    read, exact = read_out(box, dtype=dtype), read_out(box)
+    assert read.linear
+    at = read.tableau.evaluation >= 0
+    assert read.tableau.node[at].tolist()[1:] == exact.tableau.node[exact.tableau.evaluation >= 0].tolist()[1:]
+    assert read.tableau.node[0] == 0
+    assert read.tableau.node[-1] == 5
+
+
 def test_noise_prediction_loses_more_than_data_prediction_where_the_level_is_high():
     """Assert that x - sigma eps in float32 is less precise at level 1000 than the data prediction itself."""
     grid = TimeGrid([1000.0, 500.0, 1.0])

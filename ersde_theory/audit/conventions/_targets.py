@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import importlib
 import importlib.util
 import inspect
@@ -101,12 +102,21 @@ def _file(path: Path) -> ModuleType:
     return module
 
 
+def _unbound(target: Any) -> Any:
+    """Return what a partial application calls."""
+    while isinstance(target, functools.partial):
+        target = target.func
+    return target
+
+
 def name_of(target: Any) -> str:
     """Return a short name of a callable."""
+    target = _unbound(target)
     return str(getattr(target, "__name__", None) or type(target).__name__)
 
 
 def modules_of(target: Any) -> tuple[dict[str, Any], ...]:
     """Return the namespaces of the module in which a callable is defined."""
+    target = _unbound(target)
     module = inspect.getmodule(inspect.unwrap(target) if inspect.isroutine(target) else target)
     return (vars(module),) if module is not None and hasattr(module, "__dict__") else ()
