@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from ersde_theory.audit.command import audit
 from ersde_theory.laboratory.command import order
 from ersde_theory.models.command import train_digits
 from ersde_theory.progress import progress_bar
@@ -37,6 +38,7 @@ app = typer.Typer(
 )
 app.command()(figures)
 app.command()(order)
+app.command()(audit)
 app.add_typer(study_app)
 app.command()(train_digits)
 app.command()(vectors)

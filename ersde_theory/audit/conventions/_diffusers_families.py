@@ -5,6 +5,7 @@ Told by what a scheduler has, not by its name, so that schedulers from elsewhere
 
 from __future__ import annotations
 
+import copy
 import itertools
 import math
 from typing import Any
@@ -37,13 +38,22 @@ def family_of(scheduler: Any) -> str:
     if hasattr(scheduler, "sigmas"):
         if config.get("use_flow_sigmas") or not (hasattr(scheduler, "alphas_cumprod") or hasattr(scheduler, "betas")):
             return "flow"
-        return "sigma-vp" if hasattr(scheduler, "_sigma_to_alpha_sigma_t") else "sigma"
+        preserving = hasattr(scheduler, "_sigma_to_alpha_sigma_t") or _leaves_input(scheduler)
+        return "sigma-vp" if preserving else "sigma"
     if hasattr(scheduler, "alphas_cumprod"):
         return "timestep"
     if hasattr(scheduler, "ets") and hasattr(scheduler, "betas"):
         return "angle"
     msg = f"scheduler: expected sigmas or alphas_cumprod, got {type(scheduler).__name__} with neither"
     raise ValueError(msg)
+
+
+def _leaves_input(scheduler: Any) -> bool:
+    """Return whether the network gets the state as it is, so that the state must be variance preserving."""
+    if not hasattr(scheduler, "scale_model_input") or not len(scheduler.timesteps):
+        return False
+    other = copy.deepcopy(scheduler)  # asking may change a scheduler
+    return float(other.scale_model_input(np.float64(1.0), other.timesteps[0])) == 1.0
 
 
 def prediction_of(scheduler: Any, family: str) -> str:
@@ -81,6 +91,8 @@ def _from_sigma(scheduler: Any, family: str, sigma: Any) -> Level:
     if family == "flow":
         return float(1.0 - sigma), float(sigma)
     if family == "sigma-vp":
+        if not hasattr(scheduler, "_sigma_to_alpha_sigma_t"):
+            return 1.0 / math.hypot(1.0, float(sigma)), float(sigma) / math.hypot(1.0, float(sigma))
         alpha, own = scheduler._sigma_to_alpha_sigma_t(sigma)
         return float(alpha), float(own)
     return 1.0, float(sigma)
