@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +14,7 @@ from rich.console import Console
 
 if TYPE_CHECKING:
     from ersde_theory.studies import Outcome, Progress, Store, Study
+    from ersde_theory.studies._store import Failure
 
 INTERRUPTED = 130
 _PLAIN_SECONDS = 10.0  # between lines in a plain log
@@ -38,17 +42,24 @@ def place_of(study: Study, store: Path | None) -> Path:
     return Path("studies") / f"{study.name}.db" if store is None else store
 
 
-def opened(place: Path, *, readonly: bool = False) -> Store:
-    """Return an open store."""
+@contextlib.contextmanager
+def opened(place: Path, *, readonly: bool = False) -> Iterator[Store]:
+    """Yield an open store; what goes wrong with its file later is said, with exit status 1."""
     from ersde_theory.studies import Store, StoreError
 
     try:
         if not readonly:
             place.parent.mkdir(parents=True, exist_ok=True)
-        return Store(place, readonly=readonly)
+        store = Store(place, readonly=readonly)
     except (StoreError, OSError) as error:
         message = f"--store: {error}"
         raise typer.BadParameter(message) from None
+    try:
+        with store:
+            yield store
+    except StoreError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
 
 
 def cores() -> int:
@@ -62,25 +73,20 @@ def resource_of(text: str) -> tuple[str, float]:
     """Return a resource of Dask workers."""
     name, _, amount = text.partition("=")
     try:
-        return name, float(amount)
+        number = float(amount)
     except ValueError:
+        number = math.nan
+    if not name or not 0.0 < number < math.inf:
         message = f"--resource: expected NAME=NUMBER, as in GPU=1, got {text!r}"
-        raise ValueError(message) from None
+        raise ValueError(message)
+    return name, number
 
 
-def standing(study: Study, store: Store) -> tuple[int, int, int]:
-    """Return tasks that are done, and the least and the most that there are."""
-    first, most = (1, 1) if study.sampling is None else (study.sampling.first, study.sampling.most)
-    keys = [cell.task(block).key for cell in study.cells() for block in range(most)]
-    return len(store.read(keys)[0]), first * study.n_cells, most * study.n_cells
-
-
-def has_failures(study: Study, place: Path) -> bool:
-    """Return whether a task of the study has failed and has no result."""
+def failures_of(study: Study, store: Store) -> list[Failure]:
+    """Return the tasks of a study that have failed and have no result; a store may hold other studies too."""
     most = 1 if study.sampling is None else study.sampling.most
     keys = {cell.task(block).key for cell in study.cells() for block in range(most)}
-    with opened(place, readonly=True) as store:
-        return any(failure.key in keys for failure in store.failures())
+    return [failure for failure in store.failures() if failure.key in keys]
 
 
 def print_outcome(outcome: Outcome, store: Store) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from ersde_theory.studies._command_parts import FileArgument, StoreOption, chosen, opened, place_of
+from ersde_theory.studies._command_parts import FileArgument, StoreOption, chosen, failures_of, opened, place_of
 
 
 def show(
@@ -42,10 +42,11 @@ def show(
     study = chosen(file)
     with opened(place_of(study, store), readonly=True) as found:
         if failures:
-            for failure in found.failures():
+            for failure in failures_of(study, found):
                 typer.echo(f"{failure.task}\n{failure.error}\n({failure.attempts} attempts)\n")
             return
         cells, damaged = estimates(study, found)
+        failed = len(failures_of(study, found))
     quantities = sorted({name for cell in cells for name in cell})
     shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for name in (*study.axes, *quantities, "blocks"):
@@ -61,6 +62,8 @@ def show(
         shown.add_row(*row, str(max((e.blocks for e in values.values()), default=0)))
     console = Console()
     (console if console.is_terminal else Console(width=200)).print(shown)
+    if failed:
+        typer.echo(f"{failed} tasks failed (--failures shows them): their cells have no estimate", err=True)
     if damaged:
         typer.echo(f"{len(damaged)} damaged results are left out; the next run computes them again", err=True)
 
@@ -88,18 +91,20 @@ def diff(
     Exit
         With the status.
     """  # noqa: D301 - the form feed ends what --help shows
-    from ersde_theory.studies._results import differences
+    from ersde_theory.studies._results import differences, estimates
 
     study = chosen(file)
     with opened(first, readonly=True) as a, opened(second, readonly=True) as b:
         compared, found = differences(study, a, b)
+        alone = sum(bool(x) != bool(y) for x, y in zip(estimates(study, a)[0], estimates(study, b)[0], strict=True))
     for item in found:
         told = json.dumps(dict(item.parameters), ensure_ascii=False)
         typer.echo(
             f"{told} {item.quantity}: {item.first.value:.6g} ± {item.first.standard_error:.1g} against "
             f"{item.second.value:.6g} ± {item.second.standard_error:.1g}, {item.deviation:.3g} apart"
         )
-    typer.echo(f"{compared} numbers compared, {len(found)} disagree.")
+    only = f"; {alone} cells are in one of the stores only" if alone else ""
+    typer.echo(f"{compared} numbers compared, {len(found)} disagree{only}.")
     raise typer.Exit(1 if found or not compared else 0)
 
 

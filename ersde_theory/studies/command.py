@@ -16,12 +16,11 @@ from ersde_theory.studies._command_parts import (
     Watched,
     chosen,
     cores,
-    has_failures,
+    failures_of,
     opened,
     place_of,
     print_outcome,
     resource_of,
-    standing,
 )
 
 app = typer.Typer(name="study", no_args_is_help=True, help="Run studies: grids of runs, resumable, on any executor.")
@@ -98,12 +97,13 @@ def run(
             if json_file is not None:
                 table(study, found).save(json_file)
             print_outcome(outcome, found)
+            failed = bool(failures_of(study, found))
     except (TypeError, ValueError, ImportError, OSError) as error:
         raise typer.BadParameter(str(error)) from None
     except KeyboardInterrupt:
         typer.echo(f"interrupted: what was finished is in {place_of(study, store)}; the same command goes on", err=True)
         raise typer.Exit(INTERRUPTED) from None
-    raise typer.Exit(0 if outcome.succeeded and not has_failures(study, place_of(study, store)) else 1)
+    raise typer.Exit(1 if failed else 0)
 
 
 @app.command()
@@ -174,20 +174,22 @@ def status(
     BadParameter
         If there is no store.
     """  # noqa: D301 - the form feed ends what --help shows
+    from ersde_theory.studies._driver import standing
+
     study = chosen(file)
     before: tuple[float, int] | None = None
     while True:
         with opened(place_of(study, store), readonly=True) as found:
-            done, least, most = standing(study, found)
-            now = (time.monotonic(), done)
-            rate = "" if before is None else f", {(done - before[1]) / (now[0] - before[0]):.3g} tasks a second"
-            if before is not None and now[1] > before[1] and done < least:
-                left = (least - done) * (now[0] - before[0]) / (now[1] - before[1])
-                rate += f", about {left:.0f} s to {least}"
-            upto = f"{least}" if least == most else f"{least} to {most}"
-            typer.echo(f"{study.name}: {done} of {upto} tasks done, {len(found.failures())} failed{rate}")
+            stands, failed = standing(study, found), len(failures_of(study, found))
+        now = (time.monotonic(), stands.done)
+        rate = "" if before is None else f", {(now[1] - before[1]) / (now[0] - before[0]):.3g} tasks a second"
+        if before is not None and now[1] > before[1]:
+            left = (stands.planned - now[1]) * (now[0] - before[0]) / (now[1] - before[1])
+            rate += f", about {left:.0f} s to the end of this round"
+        told = "finished" if stands.finished else f"round {stands.round}"
+        typer.echo(f"{study.name}, {told}: {stands.done} of {stands.planned} tasks done, {failed} failed{rate}")
         before = now
-        if not watch or done >= most:
+        if not watch or stands.finished:
             return
         time.sleep(watch)
 
