@@ -37,6 +37,7 @@ _MODULES = {
     "design": "design",
     "digits-networks": "digits_network_error",
     "digits-training": "digits_training",
+    "study-weak-order": "study_weak_order",
 }
 
 
