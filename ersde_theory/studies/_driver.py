@@ -6,7 +6,7 @@ import itertools
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
 from dataclasses import dataclass
 
 from ersde_theory.studies._allocation import next_blocks
@@ -113,6 +113,8 @@ def run(
     ------
     StoreError
         If the store cannot be read or written.
+    ConnectionError
+        If the executor is lost, as when a Dask scheduler dies. No task is recorded as failed for it.
 
     Examples
     --------
@@ -297,6 +299,9 @@ def _outcomes(future: Future[list[Done]], chunk: list[Task]) -> list[Done] | Non
     """Return the outcomes of a chunk; if its worker was lost, that of a single task, and None for several."""
     try:
         return future.result()
+    except CancelledError:  # not by this driver: then it would not ask
+        msg = "the connection to the workers was lost; what was finished is in the store: run the study again"
+        raise ConnectionError(msg) from None
     except Exception as error:
         if len(chunk) > 1:
             return None

@@ -98,6 +98,9 @@ def run(
                 table(study, found).save(json_file)
             print_outcome(outcome, found)
             failed = bool(failures_of(study, found))
+    except ConnectionError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
     except (TypeError, ValueError, ImportError, OSError) as error:
         raise typer.BadParameter(str(error)) from None
     except KeyboardInterrupt:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import sys
 import time
+from concurrent.futures import Future
 
 import numpy as np
 import pytest
@@ -303,6 +304,30 @@ def test_lost_worker_is_the_failure_of_its_tasks_not_of_the_run():
     done = [item for batch in _batches(tasks, Lossy(), 1, None) for item in batch]
     assert [task.key for task, _ in done] == [task.key for task in tasks]
     assert all("the worker was lost: OSError: gone" in outcome.error for _, outcome in done)
+
+
+def test_lost_scheduler_ends_the_run_and_is_no_failure_of_a_task(store):
+    """Assert that futures which somebody else cancels end the run with what is finished, and can be computed later."""
+
+    class Dying(InlineExecutor):
+        left = 2
+
+        def submit(self, fn, /, *args, **kwargs):
+            self.left -= 1
+            future = super().submit(fn, *args, **kwargs) if self.left >= 0 else Future()
+            if self.left < 0:
+                future.cancel()
+                future.set_running_or_notify_cancel()
+            return future
+
+    study = plain(tuple(float(x) for x in range(600)))
+    with pytest.raises(ConnectionError, match="run the study again"):
+        run(study, store, Dying())
+    assert store.failures() == []
+    done = store.count()
+    assert done > 0
+    with executor() as pool:
+        assert run(study, store, pool).computed == 600 - done
 
 
 def test_store_can_be_read_while_it_is_written(store):
