@@ -1,0 +1,1 @@
+"""The errors of samplers on a real network: what ``ersde measure`` measures."""
