@@ -56,7 +56,7 @@ FULL = Effort(
     order_steps=(10, 20, 40, 80, 160),
     precision_paths=32,
     score_samples=512,
-    score_evaluations=(10, 20, 50, 100),
+    score_evaluations=(5, 10, 20, 50, 100),
     quality_samples=1024,
     quality_evaluations=(20, 50),
 )
@@ -70,7 +70,7 @@ QUICK = Effort(
     order_steps=(5, 10, 20, 40),
     precision_paths=8,
     score_samples=64,
-    score_evaluations=(10, 20),
+    score_evaluations=(5, 10, 20),
     quality_samples=128,
     quality_evaluations=(10,),
 )

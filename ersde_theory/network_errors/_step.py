@@ -17,7 +17,7 @@ from ersde_theory.network_errors._reference import reference_states
 from ersde_theory.network_errors._statistics import mean_squares, rms
 from ersde_theory.noise_scale import NoiseScale
 from ersde_theory.quadrature import divided_difference_weights, moments, newton_moments
-from ersde_theory.sampling import Denoiser, sample
+from ersde_theory.sampling import Denoiser
 from ersde_theory.tableau import Tableau
 from ersde_theory.time_grid import TimeGrid
 
@@ -50,7 +50,7 @@ class Passage:
     rough : dict of int to array
         States of a reference of twice the step.
     between : dict of int to array
-        D half-way between the reference's nodes.
+        D half-way between the reference's nodes, on a reference of its own that steps there.
     between_states : dict of int to array
         The states there.
     path : BrownianPath
@@ -113,11 +113,9 @@ def passage(denoise: Denoiser, phi: NoiseScale, level: float, steps: tuple[int, 
     before = run([k for k in index if k <= 0], start)
     fine = run(list(range(0, longest + 1, _STRIDE)), before[0])
     rough = run(list(range(0, longest + 1, _ROUGH_STRIDE)), before[0])
-    between_states, between = {}, {}
-    for k in range(1, longest, _STRIDE):
-        half_step = schemes.er_sde(TimeGrid([levels[k - 1], levels[k]]), phi, 1)
-        between_states[k] = sample(half_step, safe, fine[k - 1], path, batch_rows=len(start))
-        between[k] = safe(between_states[k], levels[k])
+    odd = range(1, longest, _STRIDE)
+    between_states = run([0, *odd], before[0])
+    between = {k: safe(between_states[k], levels[k]) for k in odd}
     history = sorted({-j * h for h in steps for j in (0, 1, 2)})
     states = {k: before[k] for k in history} | {h: fine[h] for h in steps}
     data = {k: safe(before[k], levels[k]) for k in history}

@@ -43,6 +43,8 @@ class Subject:
         Hash of weights, data, device and whatever else the results depend on.
     precision : str
         In which everything but the precision study is measured.
+    is_exact : bool
+        Whether the denoiser is the law's own.
 
     Examples
     --------
@@ -61,6 +63,7 @@ class Subject:
     fingerprint: str
     features: Mapping[str, Callable[[np.ndarray], np.ndarray]] = field(default_factory=dict)
     precision: str = "float32"
+    is_exact: bool = False
 
     @property
     def denoise(self) -> Denoiser:
@@ -181,9 +184,8 @@ def law_subject(name: str, law: Any, data: np.ndarray, noise_range: tuple[float,
     made_of = fingerprint(repr(law), data, noise_range)
     precisions = tuple(p for p in PRECISIONS if p != "tf32")
     shape = more.pop("shape", data.shape[1:])
-    return Subject(
-        name, at_precision, precisions, data, shape, noise_range, law, made_of, precision="float64", **more
-    )
+    more = {"precision": "float64", "is_exact": True, **more}
+    return Subject(name, at_precision, precisions, data, shape, noise_range, law, made_of, **more)
 
 
 def gaussian_subject() -> Subject:

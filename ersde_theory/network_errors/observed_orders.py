@@ -28,7 +28,7 @@ from ersde_theory.records import LabelledArray, Record
 from ersde_theory.time_grid import TimeGrid
 
 NAME = "network-orders"
-RANGE = (5.0, 0.2)  # levels between which orders are looked at, fixed beforehand
+RANGE = (20.0, 2.0)  # levels between which orders are looked at, fixed beforehand: above those where paths decide
 STATISTICS = ("rms", "median")
 _REFINEMENT = 2  # of the finest grid, for the reference: its method is of order 4 without noise, 1.5 with
 _FLOOR = 8.0  # roundings of the network's precision that an error may carry
