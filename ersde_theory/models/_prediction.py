@@ -61,6 +61,25 @@ class Prediction:
             msg = f"alpha: expected a number above 0, since {self.name} does not determine x0 at alpha = 0"
             raise ValueError(msg) from None
 
+    def negated(self) -> Prediction:
+        """Return the prediction of a network whose output has the other sign (flow with the noise at t = 0).
+
+        Returns
+        -------
+        Prediction
+
+        Examples
+        --------
+        >>> Prediction.from_name("flow").negated().weights(0.5, 0.5)
+        (1.0, 0.5)
+        """
+
+        def weights(alpha: float, sigma: float) -> tuple[float, float]:
+            w_state, w_output = self._weights(alpha, sigma)
+            return w_state, -w_output
+
+        return Prediction(f"-{self.name}", weights)
+
     @staticmethod
     def of(value: Prediction | str) -> Prediction:
         """Return a prediction type, given as itself or by its name.
@@ -172,4 +191,6 @@ _NAMED = {
     "flow": Prediction("flow", _flow),
 }
 
-__all__ = ["Prediction"]
+PREDICTION_NAMES = tuple(_NAMED)
+
+__all__ = ["PREDICTION_NAMES", "Prediction"]
