@@ -68,7 +68,9 @@ def frechet_distance(a: np.ndarray, b: np.ndarray) -> Frechet:
     Chong & Forsyth 2020, Effectively unbiased FID.
     """
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1] or min(len(a), len(b)) < 4 * _GROUPS:
-        message = f"features: expected two arrays with as many columns and 32 rows at least, got {a.shape} and {b.shape}"
+        message = (
+            f"features: expected two arrays with as many columns and 32 rows at least, got {a.shape} and {b.shape}"
+        )
         raise ValueError(message)
     at_n = _at_shares(a, b)
     partial = []

@@ -59,7 +59,11 @@ class Table:
         See :class:`Table`.
         """
         lines = [self.columns, ("---",) * len(self.columns), *self.rows]
-        body = "\n".join("| " + " | ".join(line) + " |" for line in lines).replace("| --- ", "|---").replace("--- |", "---|")
+        body = (
+            "\n".join("| " + " | ".join(line) + " |" for line in lines)
+            .replace("| --- ", "|---")
+            .replace("--- |", "---|")
+        )
         notes = "".join(f"\n{note}\n" for note in self.notes)
         return f"### {self.title}\n\n{body}\n{notes}"
 

@@ -71,7 +71,9 @@ class Passage:
     path: BrownianPath
 
 
-def passage(denoise: Denoiser, phi: NoiseScale, level: float, steps: tuple[int, ...], start: np.ndarray, seed: int) -> Passage:
+def passage(
+    denoise: Denoiser, phi: NoiseScale, level: float, steps: tuple[int, ...], start: np.ndarray, seed: int
+) -> Passage:
     """Return the fine path of an ER-SDE through a level.
 
     Parameters

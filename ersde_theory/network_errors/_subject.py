@@ -116,7 +116,7 @@ class Subject:
         (3, 1)
         """
         if self.law is not None:
-            return np.asarray(self.law.sample(n, noise_level=noise_level, seed=seed))  # type: ignore[attr-defined]
+            return np.asarray(self.law.sample(n, noise_level=noise_level, seed=seed))
         generator = np.random.default_rng(seed)
         rows = self.data[generator.integers(0, len(self.data), n)]
         return np.asarray(rows + noise_level * generator.standard_normal(rows.shape))
@@ -209,7 +209,7 @@ def gaussian_subject() -> Subject:
 def _rounded(y: np.ndarray, precision: str) -> np.ndarray:
     """Return an array rounded to a lower precision, in its own dtype."""
     if precision == "bfloat16":
-        bits = y.astype(np.float32).view(np.uint32).astype(np.uint64)
-        bits = (bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000  # to nearest, ties to even
-        return np.asarray(bits.astype(np.uint32).view(np.float32).astype(y.dtype))
+        bits = y.astype(np.float32).view(np.uint32).astype(np.int64)
+        even = (bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000  # to nearest, ties to even
+        return np.asarray(even.astype(np.uint32).view(np.float32).astype(y.dtype))
     return np.asarray(y.astype(precision).astype(y.dtype))

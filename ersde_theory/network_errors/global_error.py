@@ -70,7 +70,9 @@ def measure_global_error(subject: Subject, effort: Effort, memo: Memo, seed: int
         for scheme in SCHEMES:
             for n in effort.evaluations:
                 task = {**sizes, "noise_scale": name, "scheme": scheme, "evaluations": n}
-                cells.append(memo(task, functools.partial(_run, subject, effort, name, scheme, n, seed, found["states"])))
+                cells.append(
+                    memo(task, functools.partial(_run, subject, effort, name, scheme, n, seed, found["states"]))
+                )
         rows.append(cells)
     arrays = coordinates(noise_scale=NOISE_SCALES, scheme=list(SCHEMES), evaluations=effort.evaluations)
     shape = (len(NOISE_SCALES), len(SCHEMES), len(effort.evaluations))
@@ -102,9 +104,7 @@ def _reference(subject: Subject, effort: Effort, name: str, seed: int) -> Result
     return {"states": states, "error": np.array(coupled_errors(rough, states[:some]).median)}
 
 
-def _run(
-    subject: Subject, effort: Effort, name: str, scheme: str, n: int, seed: int, reference: np.ndarray
-) -> Result:
+def _run(subject: Subject, effort: Effort, name: str, scheme: str, n: int, seed: int, reference: np.ndarray) -> Result:
     """Return the summary of one run against the reference."""
     tab = tableau(scheme, run_grid(subject, n), name)
     start = _start(subject, effort, seed)
@@ -151,7 +151,9 @@ def global_tables(record: Record) -> list[Table]:
                 rows.append((scheme, shown, *cells))
         columns = ("scheme", "", *(f"{n} evaluations" for n in record["evaluations"]))
         note = f"The reference's own error: about {number(float(record['reference_error'][i]))} (median)."
-        tables.append(Table(f"Whole runs, φ = {name}: error against a fine reference on the same path", columns, rows, (note,)))
+        tables.append(
+            Table(f"Whole runs, φ = {name}: error against a fine reference on the same path", columns, rows, (note,))
+        )
     return tables
 
 

@@ -73,7 +73,9 @@ def measure_orders(subject: Subject, effort: Effort, memo: Memo, seed: int) -> R
         reference = _Reference(subject, name)
         for scheme in SCHEMES:
             task = {**sizes, "noise_scale": name, "scheme": scheme, "refinement": _REFINEMENT}
-            rows.append(memo(task, functools.partial(_ladder, subject, effort, (high, low), name, scheme, seed, reference)))
+            rows.append(
+                memo(task, functools.partial(_ladder, subject, effort, (high, low), name, scheme, seed, reference))
+            )
     arrays = coordinates(noise_scale=NOISE_SCALES, scheme=list(SCHEMES), statistic=STATISTICS, steps=effort.order_steps)
     for label in rows[0]:
         values = np.stack([row[label] for row in rows])
@@ -111,7 +113,9 @@ def _ladder(
     reference: _Reference,
 ) -> Result:
     """Return the errors of one scheme on its ladder and what they say about its order."""
-    grids = [TimeGrid.karras(effort.order_steps[0], *levels).refine(n // effort.order_steps[0]) for n in effort.order_steps]
+    grids = [
+        TimeGrid.karras(effort.order_steps[0], *levels).refine(n // effort.order_steps[0]) for n in effort.order_steps
+    ]
     found = strong_ladder(
         [tableau(scheme, grid, name) for grid in grids],
         NoiseScale.from_name(name),
@@ -167,11 +171,21 @@ def order_tables(record: Record) -> list[Table]:
     rows = []
     for i, name in enumerate(record["noise_scale"].tolist()):
         for s, scheme in enumerate(record["scheme"].tolist()):
-            finest = [number(record["error"][i, s, q, -1], record["error_se"][i, s, q, -1]) for q in range(len(STATISTICS))]
+            finest = [
+                number(record["error"][i, s, q, -1], record["error_se"][i, s, q, -1]) for q in range(len(STATISTICS))
+            ]
             words = [_words(record, (i, s, q)) for q in range(len(STATISTICS))]
             rows.append((name, scheme, number(float(record["declared"][i, s])), words[0], words[1], *finest))
     top = int(record["steps"][-1])
-    columns = ("φ", "scheme", "declared", "order, RMS", "order, median", f"RMS at {top} steps", f"median at {top} steps")
+    columns = (
+        "φ",
+        "scheme",
+        "declared",
+        "order, RMS",
+        "order, median",
+        f"RMS at {top} steps",
+        f"median at {top} steps",
+    )
     high, low = record.settings["range"]
     note = "Declared for smooth data and, without noise, for a start of full order, which these runs have not."
     return [Table(f"Observed orders from λ = {high:g} to {low:g}, along the path", columns, rows, (note,))]

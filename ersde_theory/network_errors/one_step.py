@@ -25,6 +25,7 @@ A network :math:`D_\theta` and the exact denoiser :math:`D^*` differ in one step
 
 from __future__ import annotations
 
+import functools
 import time
 from typing import Any
 
@@ -119,7 +120,7 @@ def measure_one_step(subject: Subject, effort: Effort, memo: Memo, seed: int) ->
         row = []
         for level in levels:
             task = {"noise_scale": name, "level": level, "paths": effort.one_step_paths, "lengths": list(LENGTHS)}
-            row.append(memo(task, lambda name=name, level=level: _cell(subject, name, level, effort.one_step_paths, seed)))
+            row.append(memo(task, functools.partial(_cell, subject, name, level, effort.one_step_paths, seed)))
         cells.append(row)
     arrays = coordinates(noise_scale=NOISE_SCALES, level=levels, step=[h / FINE for h in LENGTHS], scheme=list(SCHEMES))
     for label in cells[0][0]:
@@ -210,8 +211,16 @@ def _error_table(record: Record, name: str, i: int) -> Table:
         bound = [number(record["bound"][*at, 0])]
         exact = [number(record["exact_error"][*at, s]) for s in (0, len(schemes) - 1)] if known else []
         rows.append((f"{level:g}", number(record["fei"][at]), *cells, *bound, *exact))
-    columns = ("λ", "FEI", *schemes, "FEI bound of order 1", *(("exact, order 1", f"exact, {schemes[-1]}") if known else ()))
-    return Table(f"One step, φ = {name}, log-step {record['step'][middle]:g}: error (RMS per coordinate)", columns, rows)
+    columns = (
+        "λ",
+        "FEI",
+        *schemes,
+        "FEI bound of order 1",
+        *(("exact, order 1", f"exact, {schemes[-1]}") if known else ()),
+    )
+    return Table(
+        f"One step, φ = {name}, log-step {record['step'][middle]:g}: error (RMS per coordinate)", columns, rows
+    )
 
 
 def _bound_table(record: Record) -> Table:
@@ -224,11 +233,20 @@ def _bound_table(record: Record) -> Table:
             best = np.where(np.isfinite(remainder), remainder, bound)
             caught = float((record["twin"][i, ..., s] > best).mean())
             worst = "–" if np.isnan(remainder).all() else number(float((error / remainder).max()))
-            rows.append((name, scheme, number(float(np.median(error / bound))), number(float((error / bound).max())), worst, f"{caught:.0%}"))
+            rows.append(
+                (
+                    name,
+                    scheme,
+                    number(float(np.median(error / bound))),
+                    number(float((error / bound).max())),
+                    worst,
+                    f"{caught:.0%}",
+                )
+            )
     columns = ("φ", "scheme", "median error/bound", "largest", "largest error/remainder bound", "twins caught")
     note = (
-        "A ratio above 1 would refute a bound. The twin's newest data weight is half too heavy; a bound catches it where its "
-        "error is above it."
+        "A ratio above 1 would refute a bound. The twin's newest data weight is half too heavy; a bound catches it where "
+        "its error is above it."
     )
     return Table("One step: error over bound, all levels and steps", columns, rows, (note, _resolution(record)))
 

@@ -140,7 +140,11 @@ def quality_tables(record: Record) -> list[Table]:
         cells = [number(record[label][k], record[f"{label} se"][k]) for label in ("energy", "sliced")]
         for name in features:
             at_n = record[f"frechet {name} at n"][k]
-            cells += [number(at_n[0]), number(at_n[-1]), number(record[f"frechet {name}"][k], record[f"frechet {name} se"][k])]
+            cells += [
+                number(at_n[0]),
+                number(at_n[-1]),
+                number(record[f"frechet {name}"][k], record[f"frechet {name} se"][k]),
+            ]
         rows.append((run, *cells))
     columns = ["samples of", "energy distance", "sliced W2²"]
     for name in features:

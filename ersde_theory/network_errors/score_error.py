@@ -100,7 +100,9 @@ def measure_score_error(subject: Subject, effort: Effort, memo: Memo, seed: int)
         for name, n in itertools.product(NOISE_SCALES, counts):
             run = functools.partial(_distance, subject, effort, denoise, name, n, seed)
             results.append(memo({**common, "noise_scale": name, "evaluations": n, "scheme": SCHEME}, run))
-        errors.append(memo({**common, "of": "denoiser error"}, functools.partial(_denoiser_error, subject, denoise, seed)))
+        errors.append(
+            memo({**common, "of": "denoiser error"}, functools.partial(_denoiser_error, subject, denoise, seed))
+        )
     shape = (len(cases), len(NOISE_SCALES), len(counts))
     arrays = coordinates(case=[label for label, *_ in cases], noise_scale=NOISE_SCALES, evaluations=counts)
     for label in results[0]:
@@ -237,10 +239,12 @@ def _crossing_words(at: float, error: float) -> str:
 def _error_table(record: Record) -> Table:
     """Return the errors of the denoisers by level."""
     levels = record["level"].tolist()
-    rows = [
-        (case, *(number(v) for v in record["denoiser_error"][c])) for c, case in enumerate(record["case"].tolist())
-    ]
-    return Table("Error of the denoiser on noised data (RMS per coordinate)", ("denoiser", *(f"λ = {v:.3g}" for v in levels)), rows)
+    rows = [(case, *(number(v) for v in record["denoiser_error"][c])) for c, case in enumerate(record["case"].tolist())]
+    return Table(
+        "Error of the denoiser on noised data (RMS per coordinate)",
+        ("denoiser", *(f"λ = {v:.3g}" for v in levels)),
+        rows,
+    )
 
 
 MEASUREMENT = Measurement(
