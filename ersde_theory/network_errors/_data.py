@@ -185,7 +185,7 @@ def module_features(made: Any, shape: tuple[int, ...], device: str) -> FeatureMa
     def features(rows: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
             images = torch.from_numpy(rows.astype(np.float32)).reshape(-1, *shape).to(device)
-            found = [made(part) for part in images.split(256)]
+            found = [made(part) for part in torch.split(images, 256)]
             parts = [(part[0] if isinstance(part, tuple) else part).double().cpu().numpy() for part in found]
         values = np.concatenate(parts)
         if values.ndim != 2 or len(values) != len(rows) or not np.isfinite(values).all():

@@ -245,8 +245,8 @@ def _bound_table(record: Record) -> Table:
             )
     columns = ("φ", "scheme", "median error/bound", "largest", "largest error/remainder bound", "twins caught")
     note = (
-        "A ratio above 1 would refute a bound. The twin's newest data weight is half too heavy; a bound catches it where "
-        "its error is above it."
+        "A ratio above 1 would refute a bound. The twin's newest data weight is half too heavy; a bound catches it "
+        "where its error is above it."
     )
     return Table("One step: error over bound, all levels and steps", columns, rows, (note, _resolution(record)))
 
