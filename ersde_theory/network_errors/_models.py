@@ -148,10 +148,9 @@ def network_subject(
         moved = denoiser.to(device=device, dtype=getattr(torch, kind)) if movable else denoiser
         return HostDenoiser(_in_tf32(moved, allowed=name == "tf32"), denoiser.shape, device, say)
 
-    state = denoiser.network.state_dict() if isinstance(denoiser.network, torch.nn.Module) else {}
-    weights = [value.detach().cpu().float().numpy() for value in state.values()]
-    described = (denoiser.name, denoiser.prediction, denoiser.levels, denoiser.guidance, denoiser.noise_range)
-    made_of = fingerprint(*described, *weights, data, repr(law), torch.device(device).type, dtype, source, *_versions())
+    made_of = fingerprint(
+        *_network_parts(denoiser), data, repr(law), torch.device(device).type, dtype, source, *_versions()
+    )
     return Subject(
         name=denoiser.name,
         at_precision=at_precision,
@@ -224,6 +223,27 @@ def _source(model: str) -> str:
     """Return the text of the file that makes a model, if it is one."""
     path = Path(model.rpartition(":")[0])
     return path.read_text(encoding="utf-8", errors="replace") if path.suffix == ".py" and path.is_file() else ""
+
+
+def _network_parts(denoiser: NetworkDenoiser) -> list[Any]:
+    """Return the weights and all else that a network's answers follow from: conventions, condition, guidance."""
+    import torch
+
+    from ersde_theory.models import Prediction
+
+    def plain(value: Any) -> Any:
+        return value.detach().cpu().double().numpy() if isinstance(value, torch.Tensor) else repr(value)
+
+    low, high = denoiser.noise_range
+    parts: list[Any] = [denoiser.name, denoiser.shape, low, high, denoiser.guidance, denoiser.learned_variance]
+    for level in np.geomspace(max(low, 1e-6), min(high, 1e6), 9).tolist():
+        at = denoiser.levels.at(min(max(level, low), high))
+        parts += [at, Prediction.of(denoiser.prediction).weights(at.alpha, at.sigma)]
+    for keywords in (denoiser.condition, denoiser.unconditional or {}):
+        parts += [item for name, value in sorted(keywords.items()) for item in (name, plain(value))]
+    if isinstance(denoiser.network, torch.nn.Module):
+        parts += [item for name, value in denoiser.network.state_dict().items() for item in (name, plain(value))]
+    return parts
 
 
 def _versions() -> tuple[str, ...]:

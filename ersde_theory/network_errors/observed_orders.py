@@ -2,7 +2,8 @@
 
 The levels are the middle of the model's range, where steps are short enough for an order to be seen, and the network is
 evaluated in the highest precision there is. An order is stated with its interval, or as undecided with what is missing:
-a network that is not smooth, or whose round-off is reached, has none.
+a network that is not smooth, or whose round-off is reached, has none. Without noise, schemes whose order needs
+it start on the catalogue's graded grid.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from ersde_theory.laboratory._references import sde_reference
 from ersde_theory.network_errors._effort import Effort
 from ersde_theory.network_errors._host import watched
 from ersde_theory.network_errors._measurement import Measurement, Memo, Table, coordinates, number
-from ersde_theory.network_errors._runs import NOISE_SCALES, SCHEMES, tableau
+from ersde_theory.network_errors._runs import NOISE_SCALES, SCHEMES
 from ersde_theory.network_errors._subject import Subject
 from ersde_theory.network_errors.journal import Result
 from ersde_theory.noise_scale import NoiseScale
@@ -89,7 +90,7 @@ def measure_orders(subject: Subject, effort: Effort, memo: Memo, seed: int) -> R
 
 
 class _Reference:
-    """The fine reference with one noise scale; all schemes share its starts and paths, so it runs once."""
+    """The fine reference with one noise scale; schemes on the same grids share its paths, so it runs once."""
 
     def __init__(self, subject: Subject, name: str) -> None:
         denoise: Any = SimpleNamespace(denoise=watched(subject.finest, "the reference"))
@@ -117,11 +118,12 @@ def _ladder(
         TimeGrid.karras(effort.order_steps[0], *levels).refine(n // effort.order_steps[0]) for n in effort.order_steps
     ]
     found = strong_ladder(
-        [tableau(scheme, grid, name) for grid in grids],
+        [catalogued(scheme).tableau(grid, NoiseScale.from_name(name)) for grid in grids],
         NoiseScale.from_name(name),
         subject.finest,
         lambda n, start_seed: subject.noised(n, levels[0], start_seed),
         reference,
+        steps=effort.order_steps,
         paths=effort.order_paths,
         refinement=_REFINEMENT,
         seed=seed,
@@ -187,8 +189,7 @@ def order_tables(record: Record) -> list[Table]:
         f"median at {top} steps",
     )
     high, low = record.settings["range"]
-    note = "Declared for smooth data and, without noise, for a start of full order, which these runs have not."
-    return [Table(f"Observed orders from λ = {high:g} to {low:g}, along the path", columns, rows, (note,))]
+    return [Table(f"Observed orders from λ = {high:g} to {low:g}, along the path", columns, rows)]
 
 
 def _words(record: Record, at: tuple[int, int, int]) -> str:

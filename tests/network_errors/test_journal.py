@@ -125,7 +125,7 @@ def test_full_disk_is_said_and_loses_nothing(tmp_path, monkeypatch):
 
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", full)
-        with pytest.raises(JournalError, match="No space left on device.*the results before are whole"):
+        with pytest.raises(JournalError, match=r"No space left on device.*the results before are whole"):
             journal.result({"k": 1}, lambda: {"v": np.ones(1)})
     assert path.read_bytes() == before
     journal.result({"k": 1}, lambda: {"v": np.ones(1)})

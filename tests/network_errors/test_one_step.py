@@ -82,9 +82,7 @@ def test_multistep_error_matches_the_exact_one_on_gaussian_data(scheme, name):
 @pytest.mark.parametrize(("scheme", "degree"), [("er_sde-1", 1), ("er_sde-2", 2), ("adams-3", 3)])
 def test_remainder_bound_is_attained_by_polynomials_in_the_level(scheme, degree):
     """Assert equality where the divided difference is constant: D a polynomial of the scheme's order in the level."""
-    path = passage(
-        lambda y, level: np.full_like(y, level**degree), NoiseScale.ode(), 1.0, (16,), np.ones((2, 1)), 0
-    )
+    path = passage(lambda y, level: np.full_like(y, level**degree), NoiseScale.ode(), 1.0, (16,), np.ones((2, 1)), 0)
     error = rms(mean_squares(step_errors(path, scheme, 16)[0]))[0]
     assert error == pytest.approx(step_bounds(path, scheme, 16)[1], rel=1e-5)
 

@@ -14,6 +14,11 @@ from ersde_theory.network_errors._statistics import mean_squares, rms, rms_diffe
 SIGMAS = 4.5
 
 
+def nothing(y, _level):
+    """Return the denoiser of a point mass at 0."""
+    return np.zeros_like(y)
+
+
 def test_standard_errors_match_the_scatter_of_repetitions():
     """Assert that the errors of a root mean square, and of a difference of two, are as large as is said."""
     generator = np.random.default_rng(0)
@@ -56,11 +61,10 @@ def test_crossing_is_the_last_change_of_sign():
 def test_controlled_error_is_as_large_as_is_stated(profile, level):
     """Assert its size at a level, and that it is the same field every time."""
     y = np.random.default_rng(3).standard_normal((400, 64)) * (1.0 + level**2) ** 0.5
-    exact = lambda y, level: np.zeros_like(y)
-    wrong = perturbed(exact, 0.2, profile, 64, 0)
+    wrong = perturbed(nothing, 0.2, profile, 64, 0)
     size = rms(mean_squares(wrong(y, level)))[0]
     assert size == pytest.approx(0.2 * PROFILES[profile](level), rel=0.05)
-    np.testing.assert_array_equal(wrong(y, level), perturbed(exact, 0.2, profile, 64, 0)(y, level))
+    np.testing.assert_array_equal(wrong(y, level), perturbed(nothing, 0.2, profile, 64, 0)(y, level))
 
 
 def test_frechet_distance_loses_its_bias():
