@@ -100,8 +100,8 @@ FIGURE = PaperFigure(
     description="Upper row: root-mean-square error of one step that starts on noised real data, against a fine "
     "reference on the same Brownian path, bars two standard errors; the FEI bound of order 1, and the exact denoiser's "
     "error. Middle: error over FEI times the largest distance of the data prediction from the scheme's polynomial. "
-    "Lower row: difference between the network's error and the exact denoiser's over 2 FEI times the largest distance of the two "
-    "denoisers. All ratios are largest over the steps; above 1 they would refute a bound.",
+    "Lower row: difference between the network's error and the exact denoiser's over 2 FEI times the largest distance "
+    "of the two denoisers. All ratios are largest over the steps; above 1 they would refute a bound.",
     claims=(),
     compute=functools.partial(recorded_or_tried, "a", NAME),
     draw=draw,
