@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 
 from ersde_theory.laboratory.command import order
+from ersde_theory.models.command import train_digits
 from ersde_theory.network_errors.command import measure
 from ersde_theory.progress import progress_bar
 from paper_figures.command import figures
@@ -35,6 +36,7 @@ app = typer.Typer(
 )
 app.command()(figures)
 app.command()(order)
+app.command()(train_digits)
 app.command()(measure)
 
 _WIDTH = 150  # columns of the table where the output is not a terminal

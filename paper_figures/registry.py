@@ -28,6 +28,8 @@ _MODULES = {
     "work-precision": "work_precision",
     "comparison": "better_schemes",
     "headline-orders": "headline_orders",
+    "digits-networks": "digits_network_error",
+    "digits-training": "digits_training",
     "network-one-step": "network_one_step",
     "network-global-error": "network_errors",
     "network-orders": "network_errors",
@@ -128,13 +130,10 @@ def figure(name: str) -> PaperFigure:
 
     Examples
     --------
-    >>> figure("order").title
+    >>> figure("order").title  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
-    ValueError: figure: expected one of fei, one_step_error, orders, order-ode, order-strong, order-weak, quadrature,
-    vp-ve-parity, digits, order-ladder, work-precision, comparison, headline-orders, network-one-step,
-    network-global-error, network-orders, network-score-error, network-precision, network-quality, got 'order';
-    did you mean 'orders'?
+    ValueError: figure: expected one of fei, ..., got 'order'; did you mean 'orders'?
     """
     if name not in _MODULES:
         near = difflib.get_close_matches(name, _MODULES, n=1, cutoff=0.3)

@@ -40,7 +40,9 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return tensors, json.loads(text)
 
 
-def flat_state(network: torch.nn.Module, average: torch.nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+def flat_state(
+    network: torch.nn.Module, average: torch.nn.Module, optimiser: torch.optim.Optimizer
+) -> dict[str, Tensor]:
     """Return everything that the next step depends on as named tensors."""
     state = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
     state |= {f"average.{name}": tensor for name, tensor in average.state_dict().items()}

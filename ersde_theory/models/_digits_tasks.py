@@ -53,7 +53,7 @@ def sigma_data(bandwidth: float = BANDWIDTH) -> float:
     return math.sqrt(float(handwritten_digits().pixels.var()) + bandwidth**2)
 
 
-def task(kind: str, batch: int = 256) -> Task:
+def task(kind: str, batch: int = 128) -> Task:
     """Return the task of a kind of network: edm, flow or classifier."""
     _checks.one_of(kind, "kind", ("edm", "flow", "classifier"))
     settings: dict[str, Any] = {"kind": kind, "batch": batch, "bandwidth": BANDWIDTH}
@@ -62,7 +62,7 @@ def task(kind: str, batch: int = 256) -> Task:
         return Task(kind, Classifier, functools.partial(_classifier_loss, batch), settings, 3e-3, 3000)
     settings |= {"prediction": "F of EDM" if kind == "edm" else "velocity", "sigma_data": sigma_data()}
     example = _edm_example if kind == "edm" else _flow_example
-    return Task(kind, UNet, functools.partial(_denoising_loss, example, batch), settings, 4e-3, 12000)
+    return Task(kind, UNet, functools.partial(_denoising_loss, example, batch), settings, 4e-3, 5000)
 
 
 def edm_scales(lam: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 FEATURES = 32
@@ -13,6 +12,7 @@ class Classifier(nn.Module):
 
     Examples
     --------
+    >>> import torch
     >>> features, logits = Classifier()(torch.zeros(5, 1, 8, 8))
     >>> features.shape, logits.shape
     (torch.Size([5, 32]), torch.Size([5, 10]))
@@ -51,6 +51,7 @@ class Classifier(nn.Module):
 
         Examples
         --------
+        >>> import torch
         >>> features, _ = Classifier()(torch.ones(2, 64))
         >>> bool((features[0] == features[1]).all())
         True

@@ -50,8 +50,8 @@ def train(
     *,
     steps: int | None = None,
     seed: int = 0,
-    batch: int = 256,
-    threads: int = 2,
+    batch: int = 128,
+    threads: int = 1,
     device: str = "cpu",
     save_every: int = 200,
     advance: Callable[[int], None] | None = None,
@@ -67,7 +67,7 @@ def train(
     folder : str or Path
         Made if it is not there.
     steps : int, optional
-        Of the optimiser; 12000 for the denoisers and 3000 for the classifier if left out.
+        Of the optimiser; 5000 for the denoisers and 3000 for the classifier if left out.
     seed : int
         Of start weights, data order and noise.
     batch : int
@@ -116,6 +116,31 @@ def train(
         _loop(run, chosen, settings, place, home / CHECKPOINT, save_every, advance)
     write_tensors(home / weights_name(kind), run.average.state_dict(), settings)
     return _record(run, settings, place)
+
+
+def default_steps(kind: str) -> int:
+    """Return how many steps a network is trained for if nothing is said.
+
+    Parameters
+    ----------
+    kind : {"edm", "flow", "classifier"}
+        Which network.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    ValueError
+        If there is no such kind.
+
+    Examples
+    --------
+    >>> default_steps("classifier")
+    3000
+    """
+    return task(kind).default_steps
 
 
 def weights_name(kind: str) -> str:

@@ -72,8 +72,8 @@ class UNet(nn.Module):
         ----------
         x : Tensor, shape (n, 1, 8, 8)
             Images, scaled to about unit variance.
-        c_noise : Tensor, shape () or (n,)
-            Noise signal.
+        c_noise : float Tensor, shape () or (n,)
+            Noise signal; its precision may be higher than that of the weights.
         label : integer Tensor, shape (n,), optional
             Classes 0 … n_labels - 1, or n_labels for none; all none if left out.
 
@@ -88,7 +88,7 @@ class UNet(nn.Module):
         >>> bool((network(x, torch.zeros(2)) == network(x, torch.zeros(2), free)).all())
         True
         """
-        signal = self.embedding(c_noise.to(x.dtype).reshape(-1), label)
+        signal = self.embedding(c_noise.reshape(-1), label)
         fine = self.down_fine(self.first(x), signal)
         middle = self.down_middle(self.to_middle(fine), signal)
         coarse = self.bottom(self.to_coarse(middle), signal)
@@ -114,13 +114,8 @@ class Embedding(nn.Module):
     torch.Size([3, 8])
     """
 
-    frequencies: Tensor
-
     def __init__(self, width: int, n_labels: int) -> None:
         super().__init__()
-        steps = torch.linspace(0.0, 1.0, _FREQUENCIES, dtype=torch.float64)
-        spread = _SLOWEST * torch.exp(steps * math.log(_FASTEST / _SLOWEST))
-        self.register_buffer("frequencies", spread.to(torch.get_default_dtype()), persistent=True)
         self.noise = nn.Linear(2 * _FREQUENCIES, width)
         self.labels = nn.Embedding(n_labels + 1, width)
         self.mixed = nn.Linear(width, width)
@@ -144,8 +139,12 @@ class Embedding(nn.Module):
         >>> Embedding(8, 10)(torch.zeros(1), torch.tensor([3, 4])).shape
         torch.Size([2, 8])
         """
-        angles = c_noise[:, None] * self.frequencies
-        signal = self.noise(torch.cat([torch.cos(angles), torch.sin(angles)], dim=1))
+        # Not a buffer: half precision, which a buffer would be cast to, cannot tell neighbouring levels apart.
+        places = torch.linspace(0.0, 1.0, _FREQUENCIES, dtype=torch.float64, device=c_noise.device)
+        frequencies = _SLOWEST * torch.exp(places * math.log(_FASTEST / _SLOWEST))
+        angles = c_noise[:, None] * frequencies.to(c_noise.dtype)
+        waves = torch.cat([torch.cos(angles), torch.sin(angles)], dim=1)
+        signal = self.noise(waves.to(self.noise.weight.dtype))
         none = self.labels.num_embeddings - 1
         signal = signal + (self.labels.weight[none] if label is None else self.labels(label))
         return functional.silu(self.mixed(functional.silu(signal)))

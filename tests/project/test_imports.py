@@ -32,6 +32,7 @@ MAY_USE_FIGURES = (
     "ersde_theory.audit.command",
     "ersde_theory.cli",
     "ersde_theory.laboratory.command",
+    "ersde_theory.models.command",
     "ersde_theory.network_errors.command",
     "ersde_theory.report",
     "ersde_theory.studies.command",
