@@ -29,7 +29,7 @@ from ersde_theory.sampling import Denoiser, sample
 
 NAME = "network-score-error"
 SCHEME = "adams-3"
-STRENGTHS = (0.1, 0.3)  # RMS per coordinate of the controlled error, times the profile
+STRENGTHS = (0.1, 0.4)  # RMS per coordinate of the controlled error, times the profile
 _LEVELS = 12
 _CLEAR = 2.0  # standard errors by which a curve must be below another
 _MOST_DATA = 4096
