@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ersde_theory.models._weight_files import (
+    PICKLE,
+    ZIP,
+    first_bytes,
+    is_safetensors,
+    read_safetensors,
+    read_shards,
+    unpickled,
+    weight_file,
+)
+
 if TYPE_CHECKING:
     import torch
-
-WEIGHT_FILES = (
-    "diffusion_pytorch_model.safetensors",
-    "model.safetensors",
-    "diffusion_pytorch_model.safetensors.index.json",
-    "model.safetensors.index.json",
-    "diffusion_pytorch_model.bin",
-    "pytorch_model.bin",
-)
-ZIP, PICKLE = b"PK\x03\x04", b"\x80"
 
 
 def load_weights(path: str | Path, *, entry: str | None = None, trust_pickle: bool = False) -> dict[str, torch.Tensor]:
@@ -57,13 +56,14 @@ def load_weights(path: str | Path, *, entry: str | None = None, trust_pickle: bo
     ...     load_weights(f"{folder}/a.safetensors")
     {'weight': tensor([1., 1.])}
     """
-    file = _weight_file(Path(path))
+    file = weight_file(Path(path))
     if file.name.endswith(".index.json"):
-        return _shards(file)
-    head = _head(file)
-    if head.startswith((ZIP, PICKLE)):
-        return _tensors(_torch_load(file, trust_pickle=trust_pickle), file, entry)
-    return _safetensors(file, head)
+        return read_shards(file)
+    head = first_bytes(file)
+    # a safetensors header's length may begin like a pickle, never the other way round
+    if head.startswith((ZIP, PICKLE)) and not is_safetensors(head):
+        return _tensors(unpickled(file, trust_pickle=trust_pickle), file, entry)
+    return read_safetensors(file)
 
 
 def load_into(
@@ -102,117 +102,6 @@ def load_into(
     network.load_state_dict(weights)
 
 
-# ---------------------------------------------------------------------- finding and reading
-
-
-def _weight_file(path: Path) -> Path:
-    if path.is_dir():
-        for name in WEIGHT_FILES:
-            if (path / name).exists():
-                return path / name
-        found = sorted(item.name for item in path.iterdir())
-        msg = f"{path}: expected a folder with {WEIGHT_FILES[0]} or a file like it, got {', '.join(found) or 'nothing'}"
-        raise FileNotFoundError(msg)
-    if not path.exists():
-        msg = f"{path}: expected a checkpoint, got no such file"
-        raise FileNotFoundError(msg)
-    return path
-
-
-def _head(file: Path) -> bytes:
-    try:
-        with file.open("rb") as stream:
-            head = stream.read(8)
-    except PermissionError:
-        msg = f"{file}: expected a readable file, got no permission to read it"
-        raise PermissionError(msg) from None
-    if not head:
-        msg = f"{file}: expected a checkpoint, got an empty file"
-        raise ValueError(msg)
-    return head
-
-
-def _safetensors(file: Path, head: bytes) -> dict[str, torch.Tensor]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    size = file.stat().st_size
-    header = int.from_bytes(head, "little") if len(head) == 8 else 0
-    with file.open("rb") as stream:
-        stream.seek(8)
-        begins = stream.read(1)
-    # a header is JSON and no longer than the 100 MB that the format allows
-    if begins != b"{" or not 0 < header < 10**8:
-        msg = f"{file}: expected safetensors or a file of torch.save, got one that begins with {head!r}"
-        raise ValueError(msg)
-    _check_length(file, header, size)
-    try:
-        return load_file(file)
-    except SafetensorError as error:
-        msg = f"{file}: expected safetensors, got a damaged file ({error})"
-        raise ValueError(msg) from None
-
-
-def _check_length(file: Path, header: int, size: int) -> None:
-    if size < 8 + header:
-        msg = f"{file}: expected a header of {header} bytes, got a truncated file of {size} bytes"
-        raise ValueError(msg)
-    try:
-        with file.open("rb") as stream:
-            stream.seek(8)
-            entries = json.loads(stream.read(header))
-        ends = [item["data_offsets"][1] for name, item in entries.items() if name != "__metadata__"]
-    except (ValueError, KeyError, TypeError, IndexError):
-        msg = f"{file}: expected a safetensors header of names, types and offsets, got a damaged one"
-        raise ValueError(msg) from None
-    expected = 8 + header + max(ends, default=0)
-    if size < expected:
-        msg = f"{file}: expected {expected} bytes, got a truncated file of {size} bytes"
-        raise ValueError(msg)
-
-
-def _shards(index: Path) -> dict[str, torch.Tensor]:
-    _head(index)
-    try:
-        names = sorted(set(json.loads(index.read_text("utf-8"))["weight_map"].values()))
-    except (ValueError, KeyError, AttributeError):
-        msg = f"{index}: expected JSON with a weight_map, got something else"
-        raise ValueError(msg) from None
-    weights: dict[str, torch.Tensor] = {}
-    for name in names:
-        if Path(name).name != name:
-            msg = f"{index}: expected shards in the same folder, got {name!r}"
-            raise ValueError(msg)
-        file = _weight_file(index.parent / name)
-        weights |= _safetensors(file, _head(file))
-    return weights
-
-
-def _torch_load(file: Path, *, trust_pickle: bool) -> Any:
-    import pickle
-
-    import torch
-
-    try:
-        return torch.load(file, map_location="cpu", weights_only=not trust_pickle)
-    except pickle.UnpicklingError as error:
-        named = re.search(r"GLOBAL ([\w.]+)", str(error))
-        if named is None and re.search("truncated|ran out of input", str(error), re.IGNORECASE):
-            msg = f"{file}: expected a complete checkpoint, got a truncated one"
-            raise ValueError(msg) from None
-        wanted = f" ({named[1]} among it)" if named else ""
-        msg = (
-            f"{file}: expected tensors only, got a pickle that runs code when it is opened{wanted}. Whoever made the "
-            "file decides what that code does. Convert it to safetensors where it was made, or, if you trust its "
-            "maker as you trust a program, load it with trust_pickle=True (--trust-pickle on the command line)"
-        )
-        raise ValueError(msg) from None
-    except (RuntimeError, EOFError, OSError, ValueError, IndexError, AttributeError, ImportError) as error:
-        reason = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
-        msg = f"{file}: expected a file of torch.save, got a truncated or damaged one ({reason})"
-        raise ValueError(msg) from None
-
-
 def _tensors(loaded: Any, file: Path, entry: str | None) -> dict[str, torch.Tensor]:
     import torch
 
@@ -235,9 +124,6 @@ def _tensors(loaded: Any, file: Path, entry: str | None) -> dict[str, torch.Tens
         raise ValueError(msg)
     state = loaded.state_dict() if isinstance(loaded, torch.nn.Module) else loaded
     return dict(state)
-
-
-# ---------------------------------------------------------------------- judging
 
 
 def _problems(expected: Mapping[str, torch.Tensor], got: Mapping[str, torch.Tensor]) -> list[str]:

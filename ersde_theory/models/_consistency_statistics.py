@@ -8,9 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ersde_theory.sampling import NonFiniteError
+
 if TYPE_CHECKING:
+    import torch
+
+    from ersde_theory.models._level_map import Level
     from ersde_theory.models._network_denoiser import NetworkDenoiser
 
+BLOCK_ROWS = 512
 # How far, in ln lambda, the told level is moved either way for a difference quotient. Any value gives a valid test.
 TOLD_STEP = 0.1
 
@@ -23,8 +29,11 @@ def statistics_at_level(denoiser: NetworkDenoiser, clean: Any, lam: float, rng: 
     noisy = clean + lam * noise
     level = denoiser.levels.at(lam)
     told = [denoiser.levels.at(lam * math.exp(step)).conditioning for step in (TOLD_STEP, -TOLD_STEP)]
-    value = denoiser(noisy, lam)
-    up, down = (denoiser.at_level(noisy, dataclasses.replace(level, conditioning=c)) for c in told)
+    levels = [level, *(dataclasses.replace(level, conditioning=c) for c in told)]
+    value, up, down = (_in_blocks(denoiser, noisy, item) for item in levels)
+    if not all(bool(array.isfinite().all()) for array in (value, up, down)):
+        msg = f"{denoiser.name}: expected finite values, got nan or inf at noise level {lam:g}"
+        raise NonFiniteError(msg)
     residual = _rows(clean - value)
     slope = _rows(up - down) / (2.0 * TOLD_STEP)
     squares = (residual**2).sum(1)
@@ -38,6 +47,12 @@ def statistics_at_level(denoiser: NetworkDenoiser, clean: Any, lam: float, rng: 
         "level_shift": _regression(residual, slope),
         "shift_terms": ((residual * slope).sum(1), (slope**2).sum(1)),
     }
+
+
+def _in_blocks(denoiser: NetworkDenoiser, noisy: torch.Tensor, level: Level) -> torch.Tensor:
+    import torch
+
+    return torch.cat([denoiser.at_level(block, level) for block in torch.split(noisy, BLOCK_ROWS)])
 
 
 def _affine_estimate(clean: np.ndarray, noisy: np.ndarray, lam: float) -> np.ndarray:

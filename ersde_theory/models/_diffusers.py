@@ -140,7 +140,11 @@ def _network(place: Path, config: dict[str, Any], *, trust_pickle: bool) -> torc
     except ValueError as error:
         msg = f"{place / 'config.json'}: {error}"
         raise ValueError(msg) from None
-    network = getattr(diffusers, name).from_config({**config, "_class_name": name})
+    try:
+        network = getattr(diffusers, name).from_config({**config, "_class_name": name})
+    except (AttributeError, NotImplementedError, TypeError, ValueError) as error:
+        msg = f"{place / 'config.json'}: expected the configuration of a {name}, got one that it refuses ({error})"
+        raise ValueError(msg) from None
     load_into(network, place, trust_pickle=trust_pickle)
     return network.eval()
 

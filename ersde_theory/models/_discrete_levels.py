@@ -16,9 +16,10 @@ from ersde_theory.models._level_map import SLACK, Level, finite_level
 class DiscreteLevels:
     r"""A variance-preserving network told one of T timesteps, here at every level between them.
 
-    The timestep as a function of :math:`\ln\lambda` is a monotone, once differentiable cubic (PCHIP) through the T
-    known pairs. A piecewise linear map, as samplers often use, has a kink at every timestep, which caps the order of
-    convergence that can be seen on the network.
+    The timestep as a function of :math:`-\ln\alpha^2 = \ln(1 + \lambda^2)`, the integral of beta, is a monotone, once
+    differentiable cubic (PCHIP) through the T known pairs. A piecewise linear map, as samplers often use, has a kink
+    at every timestep, which caps the order of convergence that can be seen on the network; and :math:`\ln\lambda`
+    itself bends sharply at the first timesteps, where beta's integral is all but straight.
 
     Parameters
     ----------
@@ -43,7 +44,7 @@ class DiscreteLevels:
     snap: bool = False
     time_scale: float = 1.0
     time_offset: float = 0.0
-    _log_levels: np.ndarray = field(init=False, repr=False)
+    _levels: np.ndarray = field(init=False, repr=False)
     _time: Any = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -53,21 +54,20 @@ class DiscreteLevels:
         _checks.positive_number(self.time_scale, "time_scale")
         _checks.real_number(self.time_offset, "time_offset")
         finite = known[known > 0.0]
-        log_levels = 0.5 * (np.log1p(-finite) - np.log(finite))
+        levels = np.sqrt((1.0 - finite) / finite)
         object.__setattr__(self, "alphas_cumprod", known)
-        object.__setattr__(self, "_log_levels", log_levels)
-        object.__setattr__(self, "_time", PchipInterpolator(log_levels, np.arange(len(finite), dtype=np.float64)))
+        object.__setattr__(self, "_levels", levels)
+        object.__setattr__(self, "_time", PchipInterpolator(np.log1p(levels**2), np.arange(float(len(finite)))))
 
     @property
     def noise_range(self) -> tuple[float, float]:
         """Levels of the first and the last timestep with a finite level."""
-        return math.exp(self._log_levels[0]), math.exp(self._log_levels[-1])
+        return float(self._levels[0]), float(self._levels[-1])
 
     @property
     def known_levels(self) -> np.ndarray:
         """Levels of all timesteps, shape (T,); inf where alpha is 0."""
-        levels = np.exp(self._log_levels)
-        return levels if self.alphas_cumprod[-1] > 0.0 else np.append(levels, np.inf)
+        return self._levels if self.alphas_cumprod[-1] > 0.0 else np.append(self._levels, np.inf)
 
     def at(self, noise_level: float) -> Level:
         """Return alpha, sigma and the timestep at a level.
@@ -93,9 +93,11 @@ class DiscreteLevels:
         if not low * (1.0 - SLACK) <= lam <= high * (1.0 + SLACK):
             msg = f"noise_level: expected a level of the trained timesteps, in [{low:g}, {high:g}], got {lam:g}"
             raise ValueError(msg)
-        log_level = min(max(math.log(lam), self._log_levels[0]), self._log_levels[-1])
-        nearest = np.argmin(np.abs(self._log_levels - log_level))
-        time = float(nearest) if self.snap else float(self._time(log_level))
+        inside = min(max(lam, low), high)
+        if self.snap:
+            time = float(np.argmin(np.abs(np.log(self._levels / inside))))
+        else:
+            time = float(self._time(math.log1p(inside**2)))
         return Level(1.0 / math.hypot(1.0, lam), lam / math.hypot(1.0, lam), self._told(time))
 
     def noise_level(self, conditioning: float) -> float:
@@ -117,7 +119,7 @@ class DiscreteLevels:
         from scipy.optimize import brentq
 
         time = conditioning / self.time_scale - self.time_offset
-        last = len(self._log_levels) - 1
+        last = len(self._levels) - 1
         if self.alphas_cumprod[-1] == 0.0 and abs(time - last - 1.0) < SLACK:
             return math.inf
         if not -SLACK <= time <= last + SLACK:
@@ -125,10 +127,11 @@ class DiscreteLevels:
             raise ValueError(msg)
         below = min(max(math.floor(time), 0), last - 1)
         if time <= below or time >= below + 1:
-            return math.exp(self._log_levels[below if time <= below else below + 1])
-        low, high = self._log_levels[below], self._log_levels[below + 1]
-        root = brentq(lambda x: float(self._time(x)) - time, low, high, xtol=1e-15, rtol=4.0 * np.finfo(float).eps)
-        return math.exp(root)
+            return float(self._levels[below if time <= below else below + 1])
+        low, high = self._time.x[below], self._time.x[below + 1]
+        eps = float(np.finfo(np.float64).eps)
+        root = brentq(lambda x: float(self._time(x)) - time, low, high, xtol=eps * low, rtol=4.0 * eps)
+        return math.sqrt(math.expm1(root))
 
     def _told(self, time: float) -> float:
         return self.time_scale * (time + self.time_offset)

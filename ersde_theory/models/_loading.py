@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import importlib.util
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,12 @@ def _made(path: Path, factory: str) -> NetworkDenoiser:
         msg = f"model: expected a Python file that can be imported, got {path}"
         raise ValueError(msg)
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    folder = str(path.resolve().parent)
+    sys.path.insert(0, folder)  # as for a script: it may import its neighbours
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(folder)
     public = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
     function = getattr(module, _checks.one_of(factory, f"factory in {path}", public))
     made = function()

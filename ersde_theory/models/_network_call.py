@@ -40,7 +40,9 @@ def rows(condition: Mapping[str, Any], n: int) -> dict[str, Any]:
 
     expanded = {}
     for name, value in condition.items():
-        if isinstance(value, torch.Tensor) and value.ndim > 0:
+        if isinstance(value, Mapping):
+            value = rows(value, n)
+        elif isinstance(value, torch.Tensor) and value.ndim > 0:
             if value.shape[0] not in (1, n):
                 msg = f"condition[{name!r}]: expected a first axis of 1 or {n} rows, got shape {tuple(value.shape)}"
                 raise ValueError(msg)
@@ -49,14 +51,16 @@ def rows(condition: Mapping[str, Any], n: int) -> dict[str, Any]:
     return expanded
 
 
-def doubled(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+def doubled(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
     """Return keywords for the rows of both halves of a guided batch."""
     import torch
 
-    joined = {}
+    joined: dict[str, Any] = {}
     for name, other in second.items():
         value = first.get(name, other)
-        if isinstance(value, torch.Tensor) and isinstance(other, torch.Tensor) and value.ndim > 0:
+        if isinstance(value, Mapping) and isinstance(other, Mapping):
+            joined[name] = doubled(value, other)
+        elif isinstance(value, torch.Tensor) and isinstance(other, torch.Tensor) and value.ndim > 0:
             joined[name] = torch.cat([value, other])
         elif value is other or value == other:
             joined[name] = value
@@ -67,3 +71,18 @@ def doubled(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
             )
             raise TypeError(msg)
     return joined
+
+
+def moved(values: Mapping[str, Any], device: Any, dtype: torch.dtype | None) -> dict[str, Any]:
+    """Return the keywords with each tensor on a device, those of floats in a precision."""
+    import torch
+
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            found[name] = moved(value, device, dtype)
+        elif isinstance(value, torch.Tensor):
+            found[name] = value.to(device=device, dtype=dtype if value.is_floating_point() else None)
+        else:
+            found[name] = value
+    return found

@@ -7,11 +7,11 @@ import dataclasses
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ersde_theory import _checks
 from ersde_theory.models._level_map import SLACK, Level, LevelMap, checked_range
-from ersde_theory.models._network_call import doubled, home, rows, tensor
+from ersde_theory.models._network_call import doubled, home, moved, rows, tensor
 from ersde_theory.models._prediction import Prediction
 
 if TYPE_CHECKING:
@@ -43,7 +43,8 @@ class NetworkDenoiser:
     name : str
         For tables and messages.
     condition : mapping, optional
-        Keywords for the network. A tensor has a first axis of 1 (the same for every row) or of n.
+        Keywords for the network, nested if it wants that. A tensor has a first axis of 1 (the same for every row) or
+        of n.
     unconditional : mapping, optional
         Replaces entries of `condition` for the unconditional half of classifier-free guidance.
     guidance : float, optional
@@ -69,6 +70,8 @@ class NetworkDenoiser:
     >>> D.to(dtype=None).noise_range
     (0.01, 100.0)
     """
+
+    pure: ClassVar[bool] = True  # y is left alone and D is new memory, so that the loop needs no copies
 
     network: Callable[..., Any]
     prediction: Prediction | str
@@ -204,18 +207,10 @@ class NetworkDenoiser:
         if not isinstance(self.network, torch.nn.Module):
             msg = f"network: expected a torch.nn.Module to move, got {_checks.describe(self.network)}"
             raise TypeError(msg)
-
-        def moved(values: Mapping[str, Any]) -> dict[str, Any]:
-            return {
-                k: v.to(device=device, dtype=dtype if v.is_floating_point() else None)
-                if isinstance(v, torch.Tensor)
-                else v
-                for k, v in values.items()
-            }
-
         network = copy.deepcopy(self.network).to(device=device, dtype=dtype)
-        unconditional = None if self.unconditional is None else moved(self.unconditional)
-        return dataclasses.replace(self, network=network, condition=moved(self.condition), unconditional=unconditional)
+        given = moved(self.condition, device, dtype)
+        nothing = None if self.unconditional is None else moved(self.unconditional, device, dtype)
+        return dataclasses.replace(self, network=network, condition=given, unconditional=nothing)
 
     # ------------------------------------------------------------------ the call
 

@@ -6,9 +6,10 @@ gives the denoiser by a combination of x and F whose weights depend on the level
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ersde_theory import _checks
 
@@ -31,7 +32,7 @@ class Prediction:
     """
 
     name: str
-    _weights: Weights
+    _weights: Weights = field(repr=False)
 
     def weights(self, alpha: float, sigma: float) -> tuple[float, float]:
         r"""Return :math:`w_x, w_F` of :math:`D = w_x x + w_F F`.
@@ -73,12 +74,7 @@ class Prediction:
         >>> Prediction.from_name("flow").negated().weights(0.5, 0.5)
         (1.0, 0.5)
         """
-
-        def weights(alpha: float, sigma: float) -> tuple[float, float]:
-            w_state, w_output = self._weights(alpha, sigma)
-            return w_state, -w_output
-
-        return Prediction(f"-{self.name}", weights)
+        return Prediction(f"-{self.name}", functools.partial(_negated, self._weights))
 
     @staticmethod
     def of(value: Prediction | str) -> Prediction:
@@ -154,12 +150,7 @@ class Prediction:
         (0.36, 2.4)
         """
         scale = _checks.positive_number(sigma_data, "sigma_data")
-
-        def weights(alpha: float, sigma: float) -> tuple[float, float]:
-            total = math.hypot(sigma, scale)
-            return scale**2 / (alpha * total**2), sigma * scale / (alpha * total)
-
-        return Prediction("edm", weights)
+        return Prediction("edm", functools.partial(_edm, scale))
 
 
 def _x0(alpha: float, sigma: float) -> tuple[float, float]:  # noqa: ARG001  one signature for all
@@ -181,6 +172,16 @@ def _score(alpha: float, sigma: float) -> tuple[float, float]:
 
 def _flow(alpha: float, sigma: float) -> tuple[float, float]:
     return 1.0 / (alpha + sigma), -sigma / (alpha + sigma)
+
+
+def _edm(scale: float, alpha: float, sigma: float) -> tuple[float, float]:
+    total = math.hypot(sigma, scale)
+    return scale**2 / (alpha * total**2), sigma * scale / (alpha * total)
+
+
+def _negated(weights: Weights, alpha: float, sigma: float) -> tuple[float, float]:
+    w_state, w_output = weights(alpha, sigma)
+    return w_state, -w_output
 
 
 _NAMED = {

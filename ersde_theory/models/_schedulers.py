@@ -60,7 +60,7 @@ def conventions(scheduler: Any, *, snap: bool = False) -> tuple[Prediction, Leve
     if not hasattr(scheduler, "alphas_cumprod") or config.get("timestep_type") == "continuous":
         msg = f"scheduler: expected a beta schedule, flow matching, EDM or ScoreSdeVeScheduler, got {name}"
         raise ValueError(msg)
-    known = np.array(scheduler.alphas_cumprod, dtype=np.float64)
+    known = np.asarray(scheduler.alphas_cumprod).astype(np.float64)
     if config.get("rescale_betas_zero_snr"):
         known[-1] = 0.0  # EulerDiscreteScheduler writes 2^-24 there, with linear betas above the entry before it
     ours = PREDICTIONS[_checks.one_of(kind, "prediction_type", PREDICTIONS)]
@@ -106,13 +106,19 @@ def load_scheduler(folder: Path) -> Any:
     import diffusers
 
     name = str(config.get("_class_name"))
-    kind = getattr(diffusers, name, None) if name.endswith("Scheduler") else None
-    if kind is None:
+    kind: Any = getattr(diffusers, name, None) if name.endswith("Scheduler") else None
+    # unknown, or retired: then diffusers has a stand-in of another family
+    known = isinstance(kind, type) and issubclass(kind, diffusers.SchedulerMixin)
+    if not known:
         near = difflib.get_close_matches(name, [n for n in dir(diffusers) if n.endswith("Scheduler")], n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
         msg = f"{path}: expected the _class_name of a diffusers scheduler, got {name!r}{hint}"
         raise ValueError(msg)
-    return kind.from_config(config)
+    try:
+        return kind.from_config(config)
+    except (AttributeError, NotImplementedError, TypeError, ValueError) as error:
+        msg = f"{path}: expected the configuration of a {name}, got one that it refuses ({error})"
+        raise ValueError(msg) from None
 
 
 def read_json(path: Path) -> dict[str, Any]:

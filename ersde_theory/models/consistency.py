@@ -29,6 +29,7 @@ from ersde_theory import _checks
 from ersde_theory.models._consistency_statistics import TOLD_STEP, pooled_ratio, statistics_at_level
 from ersde_theory.models._network_denoiser import NetworkDenoiser
 from ersde_theory.models._prediction import PREDICTION_NAMES
+from ersde_theory.sampling import NonFiniteError
 
 MIN_SAMPLES = 32
 NOISE_STREAM = 20250
@@ -145,6 +146,8 @@ def check_consistency(
         If the denoiser is not a NetworkDenoiser.
     ValueError
         If it is guided, or data or levels do not fit.
+    NonFiniteError
+        If the network returns nan or inf.
 
     Notes
     -----
@@ -172,7 +175,7 @@ def check_consistency(
         try:
             if _examine(dataclasses.replace(denoiser, prediction=other), clean, lam, seed, tolerance).consistent:
                 return dataclasses.replace(report, hint=f"as the prediction {other!r} the output is consistent")
-        except ValueError:  # a type that does not determine x0 at one of the levels
+        except (ValueError, NonFiniteError):  # a type that overflows, or does not determine x0 at some level
             continue
     return report
 

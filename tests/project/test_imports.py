@@ -60,6 +60,7 @@ MAY_BE_HEAVY = (
     "ersde_theory.integrations",
     "analytic._isotropic_numba",
     "ersde_theory._combination_numba",
+    "ersde_theory._combination_torch",
 )
 # Distributions whose import name is not their name with "-" for "_".
 IMPORT_NAME = {"scikit-learn": "sklearn"}
