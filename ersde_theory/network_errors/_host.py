@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ersde_theory.network_errors._batches import in_batches
 from ersde_theory.sampling import Denoiser, NonFiniteError
 
 MOST_ROWS = 1024
@@ -42,28 +42,38 @@ class HostDenoiser:
         self._shape = shape
         self._device = device
         self._say = say
-        self._rows = MOST_ROWS
+        self._rows = 0  # of a batch; found at the first call
 
     def __call__(self, y: np.ndarray, noise_level: float) -> np.ndarray:
         """Return D(y, noise_level), of the shape and dtype of y."""
         import torch
 
+        from ersde_theory.models.batches import in_batches, rows_that_fit
+
+        level = float(noise_level)
+
+        def evaluate(rows: int) -> torch.Tensor:
+            with torch.inference_mode():
+                return self._denoise(torch.zeros(rows, *self._shape, device=self._device), level)
+
         def run(first: int, last: int) -> np.ndarray:
             block = torch.from_numpy(np.ascontiguousarray(y[first:last])).reshape(-1, *self._shape)
             with torch.inference_mode():
-                value = self._denoise(block.to(self._device), float(noise_level))
+                value = self._denoise(block.to(self._device), level)
             return np.asarray(value.reshape(last - first, -1).cpu().numpy())
 
-        parts, self._rows = in_batches(run, len(y), self._rows, self._halved)
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
-
-    def _halved(self, rows: int) -> None:
-        """Free what can be freed, and say that batches are smaller from now on."""
-        import torch
-
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-        self._say(f"out of memory: batches of {rows} samples from now on")
+        if self._rows == 0:
+            self._rows = min(MOST_ROWS, rows_that_fit(evaluate, device=self._device))
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            value = in_batches(run, len(y), start_batch=self._rows)
+        for warning in caught:
+            if "out of memory" in str(warning.message):
+                self._say(str(warning.message))
+                self._rows = max(1, min(self._rows, len(y)) // 2)
+            else:
+                warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+        return np.asarray(value)
 
 
 def watched(denoise: Denoiser, where: str) -> Denoiser:
