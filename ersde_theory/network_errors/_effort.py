@@ -48,16 +48,16 @@ class Effort:
 
 FULL = Effort(
     levels=(0.02, 0.05, 0.15, 0.5, 1.5, 5.0, 15.0, 25.0),
-    one_step_paths=128,
-    global_paths=64,
+    one_step_paths=64,
+    global_paths=48,
     evaluations=(5, 10, 20, 50, 100, 200),
     reference_steps=400,
-    order_paths=32,
+    order_paths=24,
     order_steps=(10, 20, 40, 80, 160),
-    precision_paths=32,
-    score_samples=512,
+    precision_paths=24,
+    score_samples=384,
     score_evaluations=(5, 10, 20, 50, 100),
-    quality_samples=1024,
+    quality_samples=768,
     quality_evaluations=(20, 50),
 )
 QUICK = Effort(
