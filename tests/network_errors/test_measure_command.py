@@ -83,11 +83,12 @@ def test_nan_stops_with_step_level_and_sample_and_keeps_the_rest(measure, factor
     assert re.search(r"row \d+ of the tableau \(noise level 0\.\d+\), first in sample 1", words(inside.stderr))
 
 
-def test_interruption_leaves_a_readable_result_and_status_130(measure, monkeypatch, tmp_path):
+def test_interruption_leaves_a_readable_result_and_status_130(measure, factories, data, monkeypatch, tmp_path):
     """Assert that what was finished is written, and that the same command then goes on."""
     from ersde_theory.network_errors import quality
 
-    call = ("exact", "--what", "e,f", "--quick")
+    pytest.importorskip("torch")
+    call = (f"{factories}:shrink", "--data", data, "--what", "e,f", "--quick")
 
     def interrupted(*_):
         raise KeyboardInterrupt
