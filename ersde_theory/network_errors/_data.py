@@ -4,18 +4,43 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ersde_theory import _checks
+from ersde_theory.network_errors._subject import fingerprint
 
 LEAST = 128  # two halves of 64 to compare
 _NAMES = ("data", "x", "images", "samples")
 _SUFFIXES = (".npy", ".npz", ".safetensors")
 
-FeatureMap = Callable[[np.ndarray], np.ndarray]
+
+@dataclass(frozen=True)
+class FeatureMap:
+    """A map from rows to features, and a hash of what it depends on.
+
+    Attributes
+    ----------
+    function : callable
+        From float64 rows (n, d) to features (n, k).
+    fingerprint : str
+        Of weights or source.
+
+    Examples
+    --------
+    >>> FeatureMap(lambda rows: 2.0 * rows, "").function(np.ones((1, 1))).tolist()
+    [[2.0]]
+    """
+
+    function: Callable[[np.ndarray], np.ndarray]
+    fingerprint: str
+
+    def __call__(self, rows: np.ndarray) -> np.ndarray:
+        """Return the features."""
+        return self.function(rows)
 
 
 def load_data(path: Path, shape: tuple[int, ...]) -> np.ndarray:
@@ -115,8 +140,7 @@ def load_features(target: str, shape: tuple[int, ...], device: str) -> tuple[str
     -------
     name : str
         Of the factory.
-    features : callable
-        From float64 rows (n, d) to features (n, k).
+    features : FeatureMap
 
     Raises
     ------
@@ -148,10 +172,10 @@ def load_features(target: str, shape: tuple[int, ...], device: str) -> tuple[str
     if not callable(made):
         message = f"--features: expected a callable from {target}, got {_checks.describe(made)}"
         raise ValueError(message)
-    return factory, module_features(made, shape, device)
+    return factory, module_features(made, shape, device, path.read_text(encoding="utf-8"))
 
 
-def module_features(made: Any, shape: tuple[int, ...], device: str) -> FeatureMap:
+def module_features(made: Any, shape: tuple[int, ...], device: str, source: str = "") -> FeatureMap:
     """Return a torch module or callable as a map from rows to features.
 
     Parameters
@@ -162,10 +186,12 @@ def module_features(made: Any, shape: tuple[int, ...], device: str) -> FeatureMa
         Of one sample.
     device : str
         Where it runs.
+    source : str
+        Whatever else it depends on, for its hash.
 
     Returns
     -------
-    callable
+    FeatureMap
 
     Raises
     ------
@@ -179,8 +205,10 @@ def module_features(made: Any, shape: tuple[int, ...], device: str) -> FeatureMa
     """
     import torch
 
+    weights = []
     if isinstance(made, torch.nn.Module):
         made = made.to(device).eval()
+        weights = [value.detach().cpu().double().numpy() for value in made.state_dict().values()]
 
     def features(rows: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
@@ -193,4 +221,4 @@ def module_features(made: Any, shape: tuple[int, ...], device: str) -> FeatureMa
             raise ValueError(message)
         return values
 
-    return features
+    return FeatureMap(features, fingerprint(source, *weights))

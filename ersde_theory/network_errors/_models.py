@@ -24,6 +24,7 @@ DIGITS = ("digits", "digits-flow")
 _DIGITS_RANGE = (0.002, 80.0)
 _BANDWIDTH = 0.1  # of the digits' law that the shipped networks are trained on
 _SHAPE = (1, 8, 8)
+_LOW, _HIGH = 0.002, 200.0  # times the data's RMS, where a model's range goes to 0 or infinity
 
 
 def load_subject(
@@ -157,7 +158,7 @@ def network_subject(
         precisions=there,
         data=data,
         shape=denoiser.shape,
-        noise_range=denoiser.noise_range,
+        noise_range=_finite_range(denoiser.noise_range, data, say),
         law=law,
         fingerprint=made_of,
         features=features or {},
@@ -223,6 +224,20 @@ def _source(model: str) -> str:
     """Return the text of the file that makes a model, if it is one."""
     path = Path(model.rpartition(":")[0])
     return path.read_text(encoding="utf-8", errors="replace") if path.suffix == ".py" and path.is_file() else ""
+
+
+def _finite_range(
+    noise_range: tuple[float, float], data: np.ndarray, say: Callable[[str], None]
+) -> tuple[float, float]:
+    """Return the levels to stay in; a range that goes to 0 or infinity is cut, which is said."""
+    scale = float(np.sqrt((data**2).mean())) or 1.0
+    low, high = noise_range
+    low, high = low if low > 0.0 else _LOW * scale, high if np.isfinite(high) else _HIGH * scale
+    if (low, high) != tuple(noise_range):
+        say(
+            f"levels are {low:.3g} to {high:.3g}: those of the model, {noise_range[0]:g} to {noise_range[1]:g}, are cut"
+        )
+    return low, high
 
 
 def _network_parts(denoiser: NetworkDenoiser) -> list[Any]:

@@ -65,7 +65,8 @@ def measure_quality(subject: Subject, effort: Effort, memo: Memo, seed: int) -> 
     ('the data again', (7,))
     """
     begin = time.perf_counter()
-    sizes = {"samples": effort.quality_samples, "features": sorted(subject.features)}
+    maps = {name: getattr(features, "fingerprint", "") for name, features in sorted(subject.features.items())}
+    sizes = {"samples": effort.quality_samples, "features": maps}
     data, again = _samples(subject, effort.quality_samples, seed)
     runs = [BASELINE]
     results = [memo({**sizes, "of": BASELINE}, functools.partial(_distances, subject, again, data, seed))]
@@ -77,7 +78,7 @@ def measure_quality(subject: Subject, effort: Effort, memo: Memo, seed: int) -> 
     for label in results[0]:
         values = np.stack([result[label] for result in results])
         arrays[label] = LabelledArray(("run", "share")[: values.ndim], values, _UNITS.get(label.split(" ")[0], ""))
-    settings = {"model": subject.name, "seed": seed, "precision": subject.precision, **sizes}
+    settings = {"model": subject.name, "seed": seed, "precision": subject.precision, **sizes, "features": list(maps)}
     return Record(NAME, settings, arrays, seconds=time.perf_counter() - begin)
 
 
