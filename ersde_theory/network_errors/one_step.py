@@ -286,7 +286,7 @@ def _gap_table(record: Record) -> Table:
     columns = ("λ", "sup ‖D_θ − D*‖", "largest |difference| / bound", "path by path", "bound holds", *ratios)
     top = record["level"][int(np.argmax(record["denoiser_error"].max(axis=(0, 2))))]
     note = (
-        f"The denoisers differ most at λ = {top:g}. A ratio below 1 in the last columns: along the path the network moves "
+        f"The denoisers differ most at λ = {top:g}. A ratio below 1 in the last columns: on its path the network moves "
         "less than the exact denoiser, which jumps from datum to datum; above 1: it still moves where the exact one "
         "has decided. Ratios are medians over steps and schemes."
     )
