@@ -30,9 +30,7 @@ WORTH_COMPILING = 2**20  # below it a GPU spends its time on launching kernels, 
 
 def combine(state: torch.Tensor, factor: float, terms: Terms) -> bool | None:
     """Set ``state`` to ``factor * state`` plus each weight times its array: see :func:`_combination.combine`."""
-    memory = state.untyped_storage().data_ptr()
-    terms = [(w, a.clone() if a.untyped_storage().data_ptr() == memory else a) for w, a in terms]
-    if terms and _one_kind(state, terms):
+    if terms and _one_kind(state, [array for _, array in terms]):
         if state.device.type == "cpu":
             compiled = _combination.compiled_pass(state.numel())
             if compiled is not None:
@@ -40,6 +38,8 @@ def combine(state: torch.Tensor, factor: float, terms: Terms) -> bool | None:
                 return _on_threads(compiled, state, factor, terms)
         elif state.device.type == "cuda" and state.numel() >= WORTH_COMPILING and _in_one_kernel(state, factor, terms):
             return None
+    memory = state.untyped_storage().data_ptr()
+    terms = [(w, a.clone() if a.untyped_storage().data_ptr() == memory else a) for w, a in terms]
     state.mul_(factor)
     for weight, array in terms:
         if state.device.type == "cpu":
@@ -49,17 +49,19 @@ def combine(state: torch.Tensor, factor: float, terms: Terms) -> bool | None:
     return None
 
 
-def _one_kind(state: torch.Tensor, terms: Terms) -> bool:
-    """Return whether all are plain dense tensors of the state's kind that autograd does not follow."""
-    return state.dtype in (torch.float32, torch.float64) and all(
-        type(a) is torch.Tensor
-        and a.dtype == state.dtype
-        and a.device == state.device
-        and a.shape == state.shape
-        and a.is_contiguous()
-        and not (a.requires_grad and torch.is_grad_enabled())
-        for a in (state, *(array for _, array in terms))
-    )
+def _one_kind(state: torch.Tensor, arrays: list[torch.Tensor]) -> bool:
+    """Return whether all are plain dense tensors of the state's kind that autograd does not follow, apart from it."""
+    dtype, device, shape = state.dtype, state.device, state.shape
+    if dtype not in (torch.float32, torch.float64):
+        return False
+    followed = torch.is_grad_enabled()
+    for a in (state, *arrays):
+        if type(a) is not torch.Tensor or a.dtype != dtype or a.device != device or a.shape != shape:
+            return False
+        if not a.is_contiguous() or (followed and a.requires_grad):
+            return False
+    place, size = state.data_ptr(), state.nbytes
+    return all(abs(a.data_ptr() - place) >= size for a in arrays)
 
 
 def _on_threads(compiled: Callable[..., bool], state: torch.Tensor, factor: float, terms: Terms) -> bool:
@@ -81,7 +83,7 @@ def _on_threads(compiled: Callable[..., bool], state: torch.Tensor, factor: floa
 
 def _flat(tensor: torch.Tensor) -> Any:
     """Return a contiguous tensor's memory as a flat NumPy array."""
-    return tensor.detach().view(-1).numpy()
+    return tensor.detach().numpy().reshape(-1)
 
 
 @functools.cache

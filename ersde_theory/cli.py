@@ -18,6 +18,7 @@ from ersde_theory.laboratory.command import order
 from ersde_theory.models.command import train_digits
 from ersde_theory.network_errors.command import measure
 from ersde_theory.progress import progress_bar
+from ersde_theory.studies.command import app as study_app
 from paper_figures.command import figures
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ app = typer.Typer(
 app.command()(figures)
 app.command()(order)
 app.command()(train_digits)
+app.add_typer(study_app)
 app.command()(measure)
 
 _WIDTH = 150  # columns of the table where the output is not a terminal

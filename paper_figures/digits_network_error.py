@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -66,7 +66,8 @@ def draw(record: Record) -> Figure:
 
     with style.styled():
         picture = Figure(figsize=(style.WIDTH, 6.6), layout="constrained")
-        above, below = picture.subfigures(2, 1, height_ratios=(1.0, 1.1))
+        parts: Any = picture.subfigures(2, 1, height_ratios=(1.0, 1.1))
+        above, below = parts
         errors, ratios = above.subplots(1, 2, sharex=True)
         _errors(errors, record)
         _ratios(ratios, record)

@@ -1,4 +1,4 @@
-"""The state of a training run in one safetensors file, replaced as a whole: a kill at any time leaves a readable one."""
+"""The state of a training run in one safetensors file, replaced as a whole: a kill leaves a readable one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], description: Mappin
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Return what :func:`write_tensors` wrote; ValueError if the file is damaged or of another kind."""
     try:
-        with safe_open(path, framework="pt") as file:  # type: ignore[no-untyped-call]
+        with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
             text = (file.metadata() or {}).get(_KEY)
     except SafetensorError as error:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import torch
 
 from ersde_theory.models._weight_files import (
     PICKLE,
@@ -16,9 +18,6 @@ from ersde_theory.models._weight_files import (
     unpickled,
     weight_file,
 )
-
-if TYPE_CHECKING:
-    import torch
 
 
 def load_weights(path: str | Path, *, entry: str | None = None, trust_pickle: bool = False) -> dict[str, torch.Tensor]:
@@ -103,8 +102,6 @@ def load_into(
 
 
 def _tensors(loaded: Any, file: Path, entry: str | None) -> dict[str, torch.Tensor]:
-    import torch
-
     def is_weights(value: Any) -> bool:
         if isinstance(value, torch.nn.Module):
             return True

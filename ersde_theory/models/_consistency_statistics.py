@@ -7,12 +7,11 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from ersde_theory.sampling import NonFiniteError
 
 if TYPE_CHECKING:
-    import torch
-
     from ersde_theory.models._level_map import Level
     from ersde_theory.models._network_denoiser import NetworkDenoiser
 
@@ -23,8 +22,6 @@ TOLD_STEP = 0.1
 
 def statistics_at_level(denoiser: NetworkDenoiser, clean: Any, lam: float, rng: np.random.Generator) -> dict[str, Any]:
     """Return every statistic of one level."""
-    import torch
-
     noise = torch.as_tensor(rng.normal(size=clean.shape), dtype=clean.dtype)
     noisy = clean + lam * noise
     level = denoiser.levels.at(lam)
@@ -50,8 +47,6 @@ def statistics_at_level(denoiser: NetworkDenoiser, clean: Any, lam: float, rng: 
 
 
 def _in_blocks(denoiser: NetworkDenoiser, noisy: torch.Tensor, level: Level) -> torch.Tensor:
-    import torch
-
     return torch.cat([denoiser.at_level(block, level) for block in torch.split(noisy, BLOCK_ROWS)])
 
 
@@ -69,9 +64,11 @@ def _rows(values: Any) -> np.ndarray:
     return np.asarray(values.double().reshape(values.shape[0], -1).cpu())
 
 
-def _regression(residual: np.ndarray, feature: np.ndarray) -> tuple[float, float]:
-    """Return the slope of a regression through 0, pooled over coordinates, and its standard error over samples."""
-    return _ratio((residual * feature).sum(1), (feature**2).sum(1))
+def _regression(residual: np.ndarray, feature: np.ndarray) -> tuple[float, float, float]:
+    """Return slope through 0 pooled over coordinates, its standard error over samples, share of the residual."""
+    square = (feature**2).sum(1)
+    slope, error = _ratio((residual * feature).sum(1), square)
+    return slope, error, slope**2 * float(square.mean() / (residual**2).sum(1).mean())
 
 
 def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> tuple[float, float]:

@@ -6,19 +6,20 @@ Everything comes from the folder: the classes of diffusers are built from their 
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import torch
 
 from ersde_theory import _checks
 from ersde_theory.models._checkpoints import load_into
 from ersde_theory.models._network_denoiser import NetworkDenoiser
 from ersde_theory.models._prediction import Prediction
 from ersde_theory.models._schedulers import conventions, load_scheduler, read_json
-
-if TYPE_CHECKING:
-    import torch
+from ersde_theory.models._weight_files import listing
 
 MODELS = ("UNet2DModel", "DiTTransformer2DModel", "UNet2DConditionModel")
 COMPONENTS = ("unet", "transformer")
@@ -83,6 +84,9 @@ def diffusers_denoiser(
     FileNotFoundError: no/such/folder: expected a folder of diffusers' layout, got no such folder
     """
     place, beside = _parts(Path(folder))
+    if importlib.util.find_spec("diffusers") is None:
+        msg = f"{folder}: expected diffusers to build this model, got none installed: pip install diffusers"
+        raise ModuleNotFoundError(msg)
     config = read_json(place / "config.json")
     network = _network(place, config, trust_pickle=trust_pickle)
     found, levels = conventions(load_scheduler(Path(scheduler) if scheduler else beside), snap=snap)
@@ -119,8 +123,7 @@ def _parts(folder: Path) -> tuple[Path, Path]:
         msg = f"{folder}: expected a pipeline with one of {', '.join(COMPONENTS)}, got {', '.join(index)}"
         raise ValueError(msg)
     if not (folder / "config.json").exists():
-        found = ", ".join(sorted(item.name for item in folder.iterdir())) or "nothing"
-        msg = f"{folder}: expected model_index.json (a pipeline) or config.json (a model), got {found}"
+        msg = f"{folder}: expected model_index.json (a pipeline) or config.json (a model), got {listing(folder)}"
         raise FileNotFoundError(msg)
     for beside in (folder, folder.parent / "scheduler"):
         if (beside / "scheduler_config.json").exists():
@@ -160,8 +163,6 @@ def _shape(place: Path, config: dict[str, Any]) -> tuple[int, ...]:
 
 def _nothing(config: dict[str, Any]) -> dict[str, Any] | None:
     """Return the label that a DiT was trained with where the label was dropped."""
-    import torch
-
     classes = config.get("num_embeds_ada_norm")
     return None if classes is None else {"class_labels": torch.tensor([classes])}
 
@@ -179,7 +180,10 @@ def _check_condition(place: Path, network: Any, config: dict[str, Any], conditio
         needed["class_labels"] = f"a tensor of one label below {classes}"
     for name, what in needed.items():
         if name not in condition:
-            msg = f"condition: expected {name} for {place}, {what}, got {', '.join(condition) or 'nothing'}"
+            msg = (
+                f"condition: expected {name} for {place}, {what}, got {', '.join(condition) or 'nothing'} "
+                "(on a command line, a FILE.py:FACTORY can call diffusers_denoiser with it)"
+            )
             raise ValueError(msg)
 
 

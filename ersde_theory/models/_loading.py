@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import importlib
 import importlib.util
 import sys
 from pathlib import Path
@@ -55,8 +54,9 @@ def load_denoiser(target: str, *, trust_pickle: bool = False, device: Any = "cpu
     """
     name = str(target)
     if name in SHIPPED:
-        digits = importlib.import_module("ersde_theory.models.digits")
-        return _moved(digits.digits_denoiser(SHIPPED[name]), device)
+        from ersde_theory.models.digits import digits_denoiser
+
+        return _moved(digits_denoiser(SHIPPED[name]), device)
     path, _, factory = name.rpartition(":")
     if path.endswith(".py"):
         return _moved(_made(Path(path), factory), device)

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import torch
 
 from ersde_theory import _checks
-
-if TYPE_CHECKING:
-    import torch
 
 
 def home(network: Any, y: torch.Tensor) -> tuple[torch.dtype, torch.device]:
     """Return dtype and device of a module's weights; those of y where there are none."""
-    import torch
-
     if isinstance(network, torch.nn.Module):
         for weight in network.parameters():
             if weight.is_floating_point():
@@ -24,8 +21,6 @@ def home(network: Any, y: torch.Tensor) -> tuple[torch.dtype, torch.device]:
 
 def tensor(output: Any) -> torch.Tensor:
     """Return the tensor of what a network returned."""
-    import torch
-
     value = output.sample if hasattr(output, "sample") else output
     value = value[0] if isinstance(value, tuple) else value
     if not isinstance(value, torch.Tensor):
@@ -36,8 +31,6 @@ def tensor(output: Any) -> torch.Tensor:
 
 def rows(condition: Mapping[str, Any], n: int) -> dict[str, Any]:
     """Return the keywords with each tensor's first axis expanded to n rows."""
-    import torch
-
     expanded = {}
     for name, value in condition.items():
         if isinstance(value, Mapping):
@@ -53,8 +46,6 @@ def rows(condition: Mapping[str, Any], n: int) -> dict[str, Any]:
 
 def doubled(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
     """Return keywords for the rows of both halves of a guided batch."""
-    import torch
-
     joined: dict[str, Any] = {}
     for name, other in second.items():
         value = first.get(name, other)
@@ -75,8 +66,6 @@ def doubled(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, An
 
 def moved(values: Mapping[str, Any], device: Any, dtype: torch.dtype | None) -> dict[str, Any]:
     """Return the keywords with each tensor on a device, those of floats in a precision."""
-    import torch
-
     found: dict[str, Any] = {}
     for name, value in values.items():
         if isinstance(value, Mapping):

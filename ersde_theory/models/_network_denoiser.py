@@ -7,18 +7,17 @@ import dataclasses
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
+
+import torch
 
 from ersde_theory import _checks
 from ersde_theory.models._level_map import SLACK, Level, LevelMap, checked_range
 from ersde_theory.models._network_call import doubled, home, moved, rows, tensor
 from ersde_theory.models._prediction import Prediction
 
-if TYPE_CHECKING:
-    import torch
 
-
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class NetworkDenoiser:
     r"""A network that answers ``D(y, noise_level)``, as :func:`ersde_theory.sample` asks.
 
@@ -104,6 +103,11 @@ class NetworkDenoiser:
                 raise ValueError(msg)
         if hasattr(self.network, "eval"):
             self.network.eval()
+
+    def __repr__(self) -> str:
+        parts = (type(self.network).__name__, Prediction.of(self.prediction).name, type(self.levels).__name__)
+        low, high = self.noise_range
+        return f"NetworkDenoiser({self.name!r}: {', '.join(parts)}, shape {self.shape}, levels [{low:g}, {high:g}])"
 
     def __call__(self, y: torch.Tensor, noise_level: float) -> torch.Tensor:
         r"""Return :math:`D(y, \lambda)`.

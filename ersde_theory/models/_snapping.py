@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 
 from ersde_theory import _checks
 from ersde_theory.models._discrete_levels import DiscreteLevels
@@ -69,8 +70,6 @@ def snapping_error(denoiser: NetworkDenoiser, data: Any, levels: Any, *, seed: i
     >>> snapping_error(D, torch.ones(3, 2), [0.5, 1.0]).level_shift.round(3).tolist()
     [-0.405, 0.0]
     """
-    import torch
-
     _checks.instance(denoiser, "denoiser", NetworkDenoiser)
     if not isinstance(denoiser.levels, DiscreteLevels):
         msg = f"denoiser: expected one with DiscreteLevels, got {type(denoiser.levels).__name__}"

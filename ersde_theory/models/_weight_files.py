@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import torch
+import torch
 
 WEIGHT_FILES = (
     "diffusion_pytorch_model.safetensors",
@@ -27,13 +26,19 @@ def weight_file(path: Path) -> Path:
         for name in WEIGHT_FILES:
             if (path / name).exists():
                 return path / name
-        found = sorted(item.name for item in path.iterdir())
-        msg = f"{path}: expected a folder with {WEIGHT_FILES[0]} or a file like it, got {', '.join(found) or 'nothing'}"
+        msg = f"{path}: expected a folder with {WEIGHT_FILES[0]} or a file like it, got {listing(path)}"
         raise FileNotFoundError(msg)
     if not path.exists():
         msg = f"{path}: expected a checkpoint, got no such file"
         raise FileNotFoundError(msg)
     return path
+
+
+def listing(folder: Path, shown: int = 6) -> str:
+    """Return the first names of what is in a folder, for a message."""
+    names = sorted(item.name for item in folder.iterdir())
+    more = f" and {len(names) - shown} others" if len(names) > shown else ""
+    return ", ".join(names[:shown]) + more if names else "nothing"
 
 
 def first_bytes(file: Path) -> bytes:
@@ -135,8 +140,6 @@ def unpickled(file: Path, *, trust_pickle: bool) -> Any:
 def _weights_only(file: Path) -> Any:
     import warnings
 
-    import torch
-
     with warnings.catch_warnings():
         # torch remarks on the protocol of a pickle that it refuses a moment later
         warnings.filterwarnings("ignore", "Detected pickle protocol", UserWarning)
@@ -146,8 +149,6 @@ def _weights_only(file: Path) -> Any:
 def _trusted(file: Path) -> Any:
     """Return what a file holds, running what it asks for: torch's layouts, or one plain pickle."""
     import pickle
-
-    import torch
 
     with file.open("rb") as stream:
         if stream.read(4) != ZIP:

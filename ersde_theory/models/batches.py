@@ -67,7 +67,7 @@ def in_batches(function: Callable[[int, int], Any], rows: int, *, start_batch: i
             f"out of memory with {batch} rows at once: goes on with {batch // 2}", RuntimeWarning, stacklevel=2
         )
         batch //= 2
-    return joined(parts)
+    return _joined(parts)
 
 
 def rows_that_fit(evaluate: Callable[[int], Any], *, device: Any = "cpu", share: float = 0.5) -> int:
@@ -151,10 +151,10 @@ def _unless_out_of_memory(function: Callable[[int, int], Any], first: int, last:
     return _NO_MEMORY
 
 
-def joined(parts: list[Any]) -> Any:
+def _joined(parts: list[Any]) -> Any:
     """Return arrays, or tuples of arrays, joined along the first axis."""
     if isinstance(parts[0], tuple):
-        return tuple(joined(list(of_one)) for of_one in zip(*parts, strict=True))
+        return tuple(_joined(list(of_one)) for of_one in zip(*parts, strict=True))
     from array_api_compat import array_namespace
 
     return parts[0] if len(parts) == 1 else array_namespace(parts[0]).concat(parts, axis=0)

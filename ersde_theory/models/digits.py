@@ -6,6 +6,7 @@ How good they are, and how they were trained: ``docs/digits_networks.md``.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -66,7 +67,7 @@ def digits_denoiser(
     _checks.one_of(kind, "kind", ("edm", "flow"))
     network = UNet()
     path, description = _load(network, kind, weights)
-    settings = {"shape": SHAPE, "name": f"digits {kind}", **_conditioning(label, guidance)}
+    settings: dict[str, Any] = {"shape": SHAPE, "name": f"digits {kind}", **_conditioning(label, guidance)}
     if kind == "edm":
         sigma_data = _checks.positive_number(description["sigma_data"], f"sigma_data in {path}")
         return edm_denoiser(network, sigma_data=sigma_data, noise_range=NOISE_RANGE, **settings)
@@ -107,7 +108,7 @@ def digits_classifier(weights: str | Path | None = None) -> Classifier:
     return network.eval()
 
 
-def _load(network: torch.nn.Module, kind: str, weights: str | Path | None) -> tuple[Path, dict[str, object]]:
+def _load(network: torch.nn.Module, kind: str, weights: str | Path | None) -> tuple[Path, dict[str, Any]]:
     """Fill a network and return where its weights came from and what describes them."""
     path = _SHIPPED / weights_name(kind) if weights is None else Path(weights)
     load_into(network, path)
@@ -119,7 +120,7 @@ def _load(network: torch.nn.Module, kind: str, weights: str | Path | None) -> tu
     return path, description
 
 
-def _conditioning(label: int | None, guidance: float | None) -> dict[str, object]:
+def _conditioning(label: int | None, guidance: float | None) -> dict[str, Any]:
     """Return the settings of a denoiser that say what it is conditioned on."""
     if label is None:
         if guidance is not None:

@@ -33,7 +33,7 @@ from ersde_theory.records import LabelledArray, Record
 NETWORKS = ("edm", "flow")
 TRIVIAL = ("input", "mean", "affine")
 LEVELS = np.geomspace(*NOISE_RANGE, 24)
-IMAGES = 4096
+IMAGES = 2048
 SUBSET = 64  # the first rows alone, for a quick check
 _BATCH = 256
 _TIMED = 20
@@ -173,7 +173,7 @@ def _at_level(networks: list[NetworkDenoiser], level: float, images: int, seed: 
         yield f"conditional_error_se.{kind}", spread
     stands = {
         "input": lambda y, _: y,
-        "mean": lambda y, _: torch.from_numpy(law.mean).reshape(SHAPE).expand_as(y),
+        "mean": lambda y, _: torch.tensor(law.mean).reshape(SHAPE).expand_as(y),
         "affine": lambda y, lam: torch.from_numpy(affine.denoise(y.numpy().reshape(len(y), -1), lam)).reshape(y.shape),
     }
     for name in TRIVIAL:
@@ -207,7 +207,7 @@ def _by_level(found: dict[str, list[float]]) -> dict[str, LabelledArray]:
 
 def _costs(networks: list[NetworkDenoiser]) -> dict[str, LabelledArray]:
     """Return parameters, floating-point operations per image, and milliseconds per evaluation of a batch."""
-    modules = [denoiser.network for denoiser in networks]
+    modules: list[Any] = [denoiser.network for denoiser in networks]
     x = torch.zeros(_BATCH, *SHAPE, dtype=torch.float64)
     counts, operations = [], []
     for module in modules:
@@ -259,7 +259,42 @@ def _row_label(kind: str, noise_scale: str, conditional: bool) -> str:
     return f"{kind}, {noise_scale}" + (", label = column" if conditional else "")
 
 
-def main(
+def table(record: Record) -> str:
+    """Return the errors per level as a Markdown table.
+
+    Parameters
+    ----------
+    record : Record
+        Made by :func:`study`.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> print(table(study(64)).splitlines()[1])
+    |---|---|---|---|---|---|---|---|
+    """
+    heads = [f"{kind}{given}" for kind in NETWORKS for given in ("", ", label given")]
+    lines = [
+        "| λ | " + " | ".join([*heads, "best trivial D", "edm / trivial", "flow / trivial"]) + " |",
+        "|---" * 8 + "|",
+    ]
+    best, which = record["trivial_error"].min(axis=0), record["trivial_error"].argmin(axis=0)
+    for k, level in enumerate(record["noise_level"].tolist()):
+        cells = [
+            f"{record[name][i, k]:.2e} ± {record[f'{name}_se'][i, k]:.0e}"
+            for i in range(len(NETWORKS))
+            for name in ("error", "conditional_error")
+        ]
+        cells.append(f"{best[k]:.2e} ({TRIVIAL[which[k]]})")
+        cells += [f"{record['error'][i, k] / best[k]:.2f}" for i in range(len(NETWORKS))]
+        lines.append(f"| {level:.3g} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _main(
     json_file: Annotated[Path, typer.Option("--json", metavar="FILE", help="Where the Record goes.")],
     images: Annotated[int, typer.Option(min=SUBSET, help="Noised draws per network and level.")] = IMAGES,
     seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
@@ -281,13 +316,8 @@ def main(
         bar = progress.add_task("digits networks", total=1.0)
         record = study(images, seed=seed, advance=lambda share: progress.update(bar, completed=share))
     record.save(json_file)
-    best = record["trivial_error"].min(axis=0)
-    typer.echo("level      edm                    flow                   / best trivial")
-    for k, level in enumerate(record["noise_level"].tolist()):
-        parts = [f"{record['error'][i, k]:.3e} ± {record['error_se'][i, k]:.0e}" for i in range(len(NETWORKS))]
-        ratios = ", ".join(f"{record['error'][i, k] / best[k]:.3f}" for i in range(len(NETWORKS)))
-        typer.echo(f"{level:<10.4g} {parts[0]:<22} {parts[1]:<22} {ratios}")
+    typer.echo(table(record))
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    typer.run(_main)

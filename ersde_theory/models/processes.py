@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ersde_theory import _checks
-from ersde_theory.models.batches import in_batches, joined
+from ersde_theory.models.batches import _joined, in_batches
 
 _SET_BY_TORCHRUN = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 
@@ -109,7 +109,7 @@ class Processes:
 
         parts: list[Any] = [None] * self.size
         torch.distributed.all_gather_object(parts, part)
-        return joined([p for p in parts if p is not None])
+        return _joined([p for p in parts if p is not None])
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
+import torch
 import typer
 from rich.console import Console
 
@@ -56,8 +57,6 @@ def study(
     >>> study(samples=2, steps=(5, 10))["map"].tolist()
     ['exact', 'cubic', 'straight', 'nearest']
     """
-    import torch
-
     began = time.perf_counter()
     law, process = digits_mixture(), ForwardProcess.vp_linear()
     # timestep k is at time (k + 1) / T, as DDPM counts

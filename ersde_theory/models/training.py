@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import math
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -180,6 +181,8 @@ def _device(name: str) -> torch.device:
     """Return a device that is there."""
     try:
         place = torch.device(name)
+        if place.type == "cuda":  # without it there are no repeatable matrix products
+            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.empty(1, device=place)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
@@ -216,6 +219,9 @@ def _resume(run: _Run, path: Path, settings: dict[str, Any]) -> None:
     if not path.exists():
         return
     state, description = read_tensors(path)
+    if "step" not in description:
+        msg = f"{path}: expected the checkpoint of a run, got the weights of one; choose another folder"
+        raise ValueError(msg)
     known = description["settings"]
     names = [name for name in {**known, **settings} if known.get(name) != settings.get(name)]
     if names:
@@ -244,11 +250,12 @@ def _loop(
             group["lr"] = chosen.learning_rate * _schedule(run.step, settings["steps"])
         loss = chosen.loss(run.network, settings["seed"], run.step, place)
         run.optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         run.optimiser.step()
         decay = min(_AVERAGE, (1 + run.step) / (10 + run.step))
         with torch.no_grad():
-            torch._foreach_lerp_(averaged, parameters, 1.0 - decay)
+            for kept, new in zip(averaged, parameters, strict=True):
+                kept.lerp_(new, 1.0 - decay)
         run.losses[run.step] = float(loss.detach())
         run.step += 1
         if not math.isfinite(run.losses[run.step - 1]):

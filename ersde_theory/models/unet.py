@@ -63,7 +63,9 @@ class UNet(nn.Module):
         self.from_middle = nn.ConvTranspose2d(middle, fine, 2, stride=2)
         self.up_fine = ResidualBlock(2 * fine, fine, width)
         self.last = nn.Sequential(nn.GroupNorm(_GROUPS, fine), nn.SiLU(), _zeroed(nn.Conv2d(fine, 1, 3, padding=1)))
-        self.to(memory_format=torch.channels_last)  # a tenth faster on CPUs
+        for parameter in self.parameters():  # a tenth faster on CPUs
+            if parameter.ndim == 4:
+                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
 
     def forward(self, x: Tensor, c_noise: Tensor, label: Tensor | None = None) -> Tensor:
         """Return the network's output.

@@ -6,10 +6,13 @@ import json
 import os
 import pickle
 import socket
+import subprocess
+import sys
 
 import pytest
 
-from ersde_theory.models import load_denoiser, load_into, load_weights
+from ersde_theory.models import diffusers_denoiser, load_denoiser, load_into, load_weights
+from tests.project._source import ROOT
 
 torch = pytest.importorskip("torch")
 safetensors_torch = pytest.importorskip("safetensors.torch")
@@ -175,6 +178,10 @@ def test_missing_files_and_folders_are_named(tmp_path):
     (tmp_path / "readme.md").write_text("x")
     with pytest.raises(FileNotFoundError, match=r"got readme.md"):
         load_weights(tmp_path)
+    for k in range(9):
+        (tmp_path / f"log{k}").write_text("x")
+    with pytest.raises(FileNotFoundError, match=r"got log0, log1, log2, log3, log4, log5 and 4 others$"):
+        load_weights(tmp_path)
     index = tmp_path / "model.safetensors.index.json"
     index.write_text(json.dumps({"weight_map": {"a": "gone.safetensors"}}))
     with pytest.raises(FileNotFoundError, match=r"gone\.safetensors"):
@@ -270,3 +277,15 @@ def test_unknown_targets_are_explained(tmp_path):
         load_denoiser(f"{file}:makeit")
     with pytest.raises(TypeError, match="expected a NetworkDenoiser, got 3"):
         load_denoiser(f"{file}:make_it")
+
+
+def test_missing_libraries_are_named_with_the_way_to_get_them(tmp_path, monkeypatch):
+    """Assert that without torch, or diffusers for its folders, the error says what to install."""
+    code = "import sys; sys.modules['torch'] = None; from ersde_theory.models import load_denoiser"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert "load_denoiser: expected torch and safetensors" in ran.stderr.splitlines()[-1]
+    assert "pip install 'ersde-theory[torch]'" in ran.stderr
+    (tmp_path / "config.json").write_text("{}")
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(ModuleNotFoundError, match="pip install diffusers"):
+        diffusers_denoiser(tmp_path)

@@ -9,7 +9,7 @@ import math
 import numpy as np
 import pytest
 
-from ersde_theory.models import check_consistency, diffusers_denoiser, load_denoiser, snapping_error
+from ersde_theory.models import Tolerance, check_consistency, diffusers_denoiser, load_denoiser, snapping_error
 from ersde_theory.models._schedulers import conventions
 from tests.models._exact_networks import DIM, ExactNetwork, mixture
 
@@ -293,9 +293,11 @@ def test_consistency_check_runs_on_a_schedule_of_diffusers():
     denoise = NetworkDenoiser(network, "epsilon", levels, shape=(DIM,))
     lam = np.geomspace(0.05, 50.0, 5)
     data = law.sample(400, seed=1)
-    assert check_consistency(denoise, data, levels=lam, tolerance=0.0).consistent
+    assert check_consistency(denoise, data, levels=lam, tolerance=Tolerance.exact()).consistent
     late = dataclasses.replace(levels, time_offset=-20.0)
-    assert not check_consistency(dataclasses.replace(denoise, levels=late), data, levels=lam).consistent
+    assert not check_consistency(
+        dataclasses.replace(denoise, levels=late), data, levels=lam, tolerance=Tolerance.exact()
+    ).consistent
 
 
 def broken_folder(tmp_path, name, *, config=None, scheduler=None, index=None):

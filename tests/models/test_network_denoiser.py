@@ -212,6 +212,12 @@ def test_nested_conditions_are_spread_joined_and_moved(rng):
         assert torch.allclose(denoise(y, 1.0), y + 3.0, rtol=0.0, atol=1e-6)
 
 
+def test_denoiser_shows_itself_in_one_line():
+    """Assert that the weights of a network are not what one sees of it."""
+    shown = repr(edm_denoiser(Labelled(), shape=SHAPE, name="small"))
+    assert shown == "NetworkDenoiser('small': Labelled, edm, EdmLevels, shape (3, 4), levels [0.002, 80])"
+
+
 def test_denoiser_survives_a_pickle(rng):
     """Assert that a denoiser can be sent to another process."""
     denoise = edm_denoiser(Labelled(), shape=SHAPE)

@@ -117,13 +117,22 @@ def test_other_settings_are_refused_and_named(tmp_path):
     assert (tmp_path / CHECKPOINT).read_bytes() == before
 
 
-@pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda b: b"", lambda b: b"not a checkpoint"])
+@pytest.mark.parametrize("damage", ["truncated", "empty", "foreign"])
 def test_damaged_checkpoint_is_named(damage, tmp_path):
     """Assert that a truncated, empty or foreign checkpoint is reported, not overwritten."""
     train("classifier", tmp_path, steps=1, batch=BATCH)
     path = tmp_path / CHECKPOINT
-    path.write_bytes(damage(path.read_bytes()))
+    whole = path.read_bytes()
+    path.write_bytes({"truncated": whole[: len(whole) // 2], "empty": b"", "foreign": b"not a checkpoint"}[damage])
     with pytest.raises(ValueError, match="expected a whole safetensors file"):
+        train("classifier", tmp_path, steps=1, batch=BATCH)
+
+
+def test_weights_in_the_place_of_a_checkpoint_are_named(tmp_path):
+    """Assert that a renamed file of weights is not taken for a checkpoint."""
+    train("classifier", tmp_path, steps=1, batch=BATCH)
+    (tmp_path / weights_name("classifier")).replace(tmp_path / CHECKPOINT)
+    with pytest.raises(ValueError, match="expected the checkpoint of a run, got the weights of one"):
         train("classifier", tmp_path, steps=1, batch=BATCH)
 
 
@@ -171,7 +180,7 @@ def test_wrong_argument_is_refused_before_anything_is_written(arguments, message
 
 def test_loss_that_is_not_finite_stops_the_run(tmp_path, monkeypatch):
     """Assert that a loss of nan stops with its step, and never reaches a checkpoint."""
-    monkeypatch.setattr(training, "_schedule", lambda step, steps: float("nan") if step == 2 else 1.0)
+    monkeypatch.setattr(training, "_schedule", lambda step, _: float("nan") if step == 2 else 1.0)
     with pytest.raises(FloatingPointError, match="at step 4"):
         train("classifier", tmp_path, **SMALL)
 
@@ -187,7 +196,9 @@ def test_scales_are_those_that_give_unit_variance(rng):
             return torch.zeros_like(x)
 
     loss = chosen.loss(Spy(), 0, 0, torch.device("cpu"))
-    (x, signal, label), levels = seen[0], torch.exp(4.0 * seen[0][1])
+    x, signal, label = seen[0]
+    levels = torch.exp(4.0 * signal)
+    assert float(x.square().mean()) == pytest.approx(1.0, abs=0.15)
     assert float(loss) == pytest.approx(1.0, abs=0.2)  # mean of the pixels is not 0, so not exactly
     assert 0.0015 < float(levels.min()) < 0.0025
     assert 70.0 < float(levels.max()) < 110.0
