@@ -28,6 +28,8 @@ _MODULES = {
     "work-precision": "work_precision",
     "comparison": "better_schemes",
     "headline-orders": "headline_orders",
+    "audit": "audit",
+    "atlas": "atlas",
     "crossing": "crossing",
     "solution-space": "solution_space",
     "trajectories": "trajectories",

@@ -369,3 +369,15 @@ def test_misuse_says_what_was_expected(case):
     call, kind, words = BAD[case]
     with pytest.raises(kind, match=words):
         call()
+
+
+def test_denoiser_leaves_y_alone_and_returns_new_memory(rng):
+    """Assert what `pure` promises the loop, for a network that hands back its own input."""
+    for prediction in ("x0", "flow"):
+        denoise = NetworkDenoiser(lambda x, *_: x, prediction, FLOW_UNIT, shape=SHAPE)
+        assert denoise.pure
+        y = torch.tensor(rng.normal(size=(2, *SHAPE)))
+        before = y.clone()
+        value = denoise(y, 0.5)
+        value += 1.0
+        assert torch.equal(y, before)

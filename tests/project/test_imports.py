@@ -24,6 +24,7 @@ GLUE = tuple(
         "problems",
         "report",
         "studies",
+        "vectors",
     )
 )
 SYMBOLIC = ("ersde_theory.derivations",)
@@ -63,7 +64,7 @@ MAY_BE_HEAVY = (
     "ersde_theory._combination_torch",
 )
 # Distributions whose import name is not their name with "-" for "_".
-IMPORT_NAME = {"scikit-learn": "sklearn"}
+IMPORT_NAME = {"python-flint": "flint", "scikit-learn": "sklearn"}
 
 
 def is_numerics(name: str) -> bool:

@@ -224,7 +224,8 @@ def test_orders_are_those_known_at_80_steps(noise_scale, scheme, expected):
     assert got == pytest.approx(expected, rel=0.006)
 
 
-OF_NO_CLAIM = {"order-ladder", "work-precision", "comparison", "headline-orders"}  # tools and studies beside the ledger
+# tools and studies beside the ledger
+OF_NO_CLAIM = {"order-ladder", "work-precision", "comparison", "headline-orders", "audit", "atlas"}
 
 
 def test_every_figure_says_what_it_shows():
