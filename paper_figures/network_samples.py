@@ -116,8 +116,8 @@ FIGURES = {
         SCORE,
         "Score error against discretisation error",
         "Energy distance of the output to the data against evaluations, for the model and for the exact denoiser with "
-        "a controlled error, bars two standard errors. With a clean score the curves meet at 0; with errors at high "
-        "levels an SDE forgets more of them; with errors at all levels it takes in more.",
+        "a controlled error, bars two standard errors. With an error at all levels the reverse SDE takes in most of it; "
+        "all denoisers share their starts and noise, so chance differences show in several panels at once.",
         (),
         functools.partial(recorded_or_tried, "d", SCORE),
         draw_score,

@@ -283,7 +283,7 @@ def _gap_table(record: Record) -> Table:
             )
         )
     ratios = (f"its error / the exact one's, {name}" for name in names)
-    columns = ("λ", "sup ‖D_θ − D*‖", "largest |difference| / bound", "path by path", "bound holds", *ratios)
+    columns = ("λ", "sup ‖D_θ − D*‖", "largest difference / bound", "path by path", "bound holds", *ratios)
     top = record["level"][int(np.argmax(record["denoiser_error"].max(axis=(0, 2))))]
     note = (
         f"The denoisers differ most at λ = {top:g}. A ratio below 1 in the last columns: on its path the network moves "
