@@ -116,7 +116,7 @@ FIGURES = {
         SCORE,
         "Score error against discretisation error",
         "Energy distance of the output to the data against evaluations, for the model and for the exact denoiser with "
-        "a controlled error, bars two standard errors. With an error at all levels the reverse SDE takes in most of it; "
+        "a controlled error, bars two standard errors. The reverse SDE takes in most of an error at all levels; "
         "all denoisers share their starts and noise, so chance differences show in several panels at once.",
         (),
         functools.partial(recorded_or_tried, "d", SCORE),
