@@ -63,7 +63,12 @@ class HostDenoiser:
             return np.asarray(value.reshape(last - first, -1).cpu().numpy())
 
         if self._rows == 0:
-            self._rows = min(MOST_ROWS, rows_that_fit(evaluate, device=self._device))
+            try:
+                self._rows = min(MOST_ROWS, rows_that_fit(evaluate, device=self._device))
+            except (MemoryError, RuntimeError) as error:
+                if not isinstance(error, MemoryError) and "out of memory" not in str(error):
+                    raise
+                self._rows = 1  # two rows do not fit; the batches say it if one does not either
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             value = in_batches(run, len(y), start_batch=self._rows)

@@ -16,6 +16,7 @@ from ersde_theory.sampling import NonFiniteError
 
 torch = pytest.importorskip("torch")
 
+NO_MEMORY = "CUDA out of memory. Tried to allocate 2.00 GiB."  # as torch words it
 EFFORT = dataclasses.replace(
     QUICK, order_paths=12, order_steps=(10, 20, 40, 80, 160), evaluations=(10, 20, 50, 100), reference_steps=200
 )
@@ -97,7 +98,7 @@ def test_halved_batches_give_the_same_and_are_said():
 
     def small(y, _level):
         if len(y) > 100:
-            raise torch.cuda.OutOfMemoryError
+            raise torch.cuda.OutOfMemoryError(NO_MEMORY)
         return 2.0 * y
 
     y = np.random.default_rng(0).standard_normal((300, 4))
@@ -113,7 +114,7 @@ def test_memory_that_does_not_hold_one_sample_is_an_error_and_others_pass():
     from ersde_theory.network_errors._host import HostDenoiser
 
     def never(_y, _level):
-        raise torch.cuda.OutOfMemoryError
+        raise torch.cuda.OutOfMemoryError(NO_MEMORY)
 
     def wrong(_y, _level):
         message = "mat1 and mat2 shapes cannot be multiplied"
