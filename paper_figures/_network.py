@@ -37,17 +37,12 @@ def recorded_or_tried(letter: str, name: str, settings: Settings) -> Record:
     >>> recorded_or_tried("c", "network-orders", Settings(quick=True)).name
     'network-orders'
     """
-    from ersde_theory.network_errors import MEASUREMENTS, Journal
-    from ersde_theory.network_errors._effort import QUICK
-    from ersde_theory.network_errors._run import run_measurements
-    from ersde_theory.network_errors._subject import gaussian_subject
+    from ersde_theory.network_errors.trial import trial_record
 
     path = _RECORDS / f"{name}.json"
     if not settings.quick and settings.seed == 0 and path.exists():
         return Record.load(path)
-    subject, measurement = gaussian_subject(), MEASUREMENTS[letter]
-    done = run_measurements([measurement], subject, QUICK, Journal(None), settings.seed, lambda *_: None)
-    return next(iter(done))[1]
+    return trial_record(letter, settings.seed)
 
 
 def bars(panel: Axes, x: np.ndarray, value: np.ndarray, error: np.ndarray, label: str, index: int) -> None:

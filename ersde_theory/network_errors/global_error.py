@@ -126,7 +126,7 @@ def _run(subject: Subject, effort: Effort, name: str, scheme: str, n: int, seed:
     return {label: np.array(value) for label, value in values.items()}
 
 
-def global_tables(record: Record) -> list[Table]:
+def _global_tables(record: Record) -> list[Table]:
     """Return the tables of a record of :func:`measure_global_error`.
 
     Parameters
@@ -163,5 +163,5 @@ MEASUREMENT = Measurement(
     title="global errors",
     tasks=lambda _, effort: len(NOISE_SCALES) * (1 + len(SCHEMES) * len(effort.evaluations)),
     run=measure_global_error,
-    tables=global_tables,
+    tables=_global_tables,
 )

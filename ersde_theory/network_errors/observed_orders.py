@@ -154,7 +154,7 @@ def _declared(scheme: str, name: str) -> float:
     return float("nan") if order is None else order
 
 
-def order_tables(record: Record) -> list[Table]:
+def _order_tables(record: Record) -> list[Table]:
     """Return the tables of a record of :func:`measure_orders`.
 
     Parameters
@@ -205,5 +205,5 @@ MEASUREMENT = Measurement(
     title="observed orders",
     tasks=lambda _subject, _effort: len(NOISE_SCALES) * len(SCHEMES),
     run=measure_orders,
-    tables=order_tables,
+    tables=_order_tables,
 )

@@ -179,7 +179,7 @@ def _gaps(subject: Subject, through: Passage, errors: np.ndarray, exact: np.ndar
     return {**table, "gap_bound": np.array(bounds), "denoiser_error": np.array(sizes)}
 
 
-def one_step_tables(record: Record) -> list[Table]:
+def _one_step_tables(record: Record) -> list[Table]:
     """Return the tables of a record of :func:`measure_one_step`.
 
     Parameters
@@ -300,5 +300,5 @@ MEASUREMENT = Measurement(
     title="one-step errors",
     tasks=lambda subject, effort: len(NOISE_SCALES) * len(levels_of(subject, effort)),
     run=measure_one_step,
-    tables=one_step_tables,
+    tables=_one_step_tables,
 )

@@ -31,7 +31,7 @@ def committed_tables() -> dict[str, str]:
     >>> all(text.startswith("### ") for text in committed_tables().values())
     True
     """
-    tables = {}
+    tables: dict[str, str] = {}
     for measurement in MEASUREMENTS.values():
         path = DOCS / "records" / f"{measurement.name}.json"
         if path.exists():
@@ -71,7 +71,7 @@ def refreshed(page: str, tables: Mapping[str, str]) -> str:
     return BLOCK.sub(block, page)
 
 
-def main() -> None:
+def _main() -> None:
     """Write the page with the tables of the committed Records.
 
     Examples
@@ -82,4 +82,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    _main()

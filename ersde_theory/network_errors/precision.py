@@ -162,7 +162,7 @@ def _added(
     return {"added": np.array(errors.median), "added_se": np.array(errors.median_error)}
 
 
-def precision_tables(record: Record) -> list[Table]:
+def _precision_tables(record: Record) -> list[Table]:
     """Return the tables of a record of :func:`measure_precision`.
 
     Parameters
@@ -216,5 +216,5 @@ MEASUREMENT = Measurement(
         1 + (1 + len(subject.precisions) * len(STATES)) * len(ORDERS) * len(counts_of(effort))
     ),
     run=measure_precision,
-    tables=precision_tables,
+    tables=_precision_tables,
 )

@@ -119,7 +119,7 @@ def _distances(subject: Subject, output: np.ndarray, data: np.ndarray, seed: int
     return found
 
 
-def quality_tables(record: Record) -> list[Table]:
+def _quality_tables(record: Record) -> list[Table]:
     """Return the tables of a record of :func:`measure_quality`.
 
     Parameters
@@ -160,5 +160,5 @@ MEASUREMENT = Measurement(
     title="distance of samples from the data",
     tasks=lambda _, effort: 1 + len(NOISE_SCALES) * len(SCHEMES) * len(effort.quality_evaluations),
     run=measure_quality,
-    tables=quality_tables,
+    tables=_quality_tables,
 )

@@ -157,7 +157,7 @@ def _denoiser_error(subject: Subject, denoise: Denoiser, seed: int) -> Result:
     return {"denoiser_error": values, "denoiser_error_se": spread}
 
 
-def crossings(record: Record) -> list[tuple[str, str, float, float, float, str]]:
+def _crossings(record: Record) -> list[tuple[str, str, float, float, float, str]]:
     """Return where each SDE passes below the ODE, with the difference at the most evaluations.
 
     Parameters
@@ -192,7 +192,7 @@ def crossings(record: Record) -> list[tuple[str, str, float, float, float, str]]
     return found
 
 
-def score_tables(record: Record) -> list[Table]:
+def _score_tables(record: Record) -> list[Table]:
     """Return the tables of a record of :func:`measure_score_error`.
 
     Parameters
@@ -217,7 +217,7 @@ def score_tables(record: Record) -> list[Table]:
     distances = Table(f"Energy distance of outputs to the data ({SCHEME})", columns, rows)
     crossed = [
         (case, name, _crossing_words(at, error), f"{score:+.1f}", verdict)
-        for case, name, at, error, score, verdict in crossings(record)
+        for case, name, at, error, score, verdict in _crossings(record)
     ]
     top = int(record["evaluations"][-1])
     where = ("denoiser", "φ", "below the ODE from", f"difference at {top}, in standard errors", f"at {top} evaluations")
@@ -253,5 +253,5 @@ MEASUREMENT = Measurement(
     title="score error against discretisation error",
     tasks=lambda subject, effort: len(cases_of(subject)) * (1 + len(NOISE_SCALES) * len(effort.score_evaluations)),
     run=measure_score_error,
-    tables=score_tables,
+    tables=_score_tables,
 )

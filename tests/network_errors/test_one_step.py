@@ -21,9 +21,9 @@ from ersde_theory.network_errors._subject import law_subject
 from ersde_theory.network_errors.one_step import (
     LENGTHS,
     NOISE_SCALES,
+    _one_step_tables,
     levels_of,
     measure_one_step,
-    one_step_tables,
 )
 
 LEVEL, VARIANCE, PATHS = 1.5, 0.25, 4000
@@ -119,7 +119,7 @@ def test_difference_from_the_exact_denoiser_is_below_its_bound_and_a_twin_is_not
     assert (found["path_gap"] <= bound).all()
     assert (found["path_gap"] > bound / 50.0).any(axis=(1, 2)).all()
     assert (found["denoiser_error"] > 0.1).all()
-    assert {"yes"} == {row[4] for row in one_step_tables(found)[-1].rows}
+    assert {"yes"} == {row[4] for row in _one_step_tables(found)[-1].rows}
 
 
 def test_exact_denoiser_has_no_difference_from_itself(record):
