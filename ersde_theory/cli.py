@@ -17,6 +17,7 @@ from rich.console import Console
 from ersde_theory.audit.command import audit
 from ersde_theory.laboratory.command import order
 from ersde_theory.models.command import train_digits
+from ersde_theory.network_errors.command import measure
 from ersde_theory.progress import progress_bar
 from ersde_theory.studies.command import app as study_app
 from ersde_theory.vectors.command import vectors
@@ -38,6 +39,7 @@ app = typer.Typer(
 )
 app.command()(order)
 app.command()(audit)
+app.command()(measure)
 app.command()(train_digits)
 app.command()(figures)
 app.command()(vectors)
