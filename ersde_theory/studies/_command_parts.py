@@ -20,7 +20,7 @@ INTERRUPTED = 130
 _PLAIN_SECONDS = 10.0  # between lines in a plain log
 
 FileArgument = Annotated[
-    str, typer.Argument(metavar="FILE", help="A TOML file, or a study that comes with the project, by its name.")
+    str, typer.Argument(metavar="FILE", help="A TOML file, or a study that comes with the project.")
 ]
 StoreOption = Annotated[
     Path | None, typer.Option("--store", metavar="PATH", help="Where results are; studies/NAME.db unless given.")
