@@ -7,6 +7,7 @@ from ersde_theory.audit.conventions import load_target as load_target
 from ersde_theory.audit.readout import BlackBox as BlackBox
 from ersde_theory.audit.readout import Readout as Readout
 from ersde_theory.audit.readout import read_out as read_out
+from ersde_theory.audit.readout import read_table as read_table
 from ersde_theory.audit.verdict import Verdict as Verdict
 from ersde_theory.audit.verdict import Word as Word
 from ersde_theory.audit.verdict import judge as judge
@@ -20,6 +21,7 @@ __all__ = [
     "judge",
     "load_target",
     "read_out",
+    "read_table",
     "record",
     "without_unused_draws",
 ]

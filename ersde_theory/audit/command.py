@@ -16,7 +16,7 @@ from rich.console import Console
 from ersde_theory.progress import progress_bar
 
 if TYPE_CHECKING:
-    from ersde_theory.audit.readout import Readout
+    from ersde_theory.audit.readout import BlackBox
     from ersde_theory.audit.targets import Calling
     from ersde_theory.audit.verdict import Verdict
     from ersde_theory.records import Record
@@ -108,6 +108,7 @@ def audit(
     Exit
         With the status.
     """
+    from ersde_theory.audit.readout import read_out, read_table
     from ersde_theory.audit.targets import Calling
     from ersde_theory.audit.verdict import judge
     from ersde_theory.laboratory.command import _check_outputs
@@ -116,16 +117,17 @@ def audit(
     try:
         arguments = dict(_pair(text) for text in kwargs or [])
         calling = Calling(convention, parametrisation, schedule, noise, arguments, to_zero)
-        read_at = _reader(target, calling, dtype)
+        box_at = _boxes(target, calling)
         counts, rungs = _numbers(steps, "--steps"), _numbers(ladder, "--ladder")
         rungs = () if rungs == (0,) else rungs
         _check_outputs(out, json_file)
         with progress_bar(Console(stderr=True)) as progress:
             task = progress.add_task(f"audit of {target}", total=1.0)
             verdict = judge(
-                read_at,
+                lambda n: read_out(box_at(n), dtype=dtype),
                 counts,
                 ladder=rungs,
+                read_ladder_at=lambda n: read_table(box_at(n), dtype=dtype),
                 against=against,
                 advance=lambda share: progress.update(task, completed=share),
             )
@@ -137,17 +139,15 @@ def audit(
     _finish(verdict, time.perf_counter() - begin, out, json_file)
 
 
-def _reader(target: str, calling: Calling, dtype: str) -> Callable[[int], Readout]:
-    """Return what reads the target out on a number of steps."""
+def _boxes(target: str, calling: Calling) -> Callable[[int], BlackBox]:
+    """Return the target as black boxes by number of steps."""
     from ersde_theory.audit.conventions import load_target
-    from ersde_theory.audit.readout import read_out
     from ersde_theory.audit.targets import boxes, convention_of
 
     loaded = load_target(target)
     if calling.convention == "auto":
         calling = replace(calling, convention=convention_of(loaded))
-    box_at = boxes(loaded, calling)
-    return lambda n: read_out(box_at(n), dtype=dtype)
+    return boxes(loaded, calling)
 
 
 def _pair(text: str) -> tuple[str, Any]:
