@@ -78,7 +78,7 @@ def draw(record: Record) -> Figure:
         _differences(axes[0][1], record)
         _errors(axes[1][0], axes[1][1], record)
         style.letter_panels(axes)
-        style.legend_above(picture, axes[0][1], 3)  # of the coefficients
+        axes[0][1].legend(loc="center right", fontsize=7.0)  # between what is off and round-off
         picture.suptitle(f"{settings['sampler']}: {settings['verdict']}", x=0.01, ha="left", fontsize=9.5)
     return picture
 
