@@ -78,7 +78,7 @@ def draw(record: Record) -> Figure:
         _differences(axes[0][1], record)
         _errors(axes[1][0], axes[1][1], record)
         style.letter_panels(axes)
-        axes[0][1].legend(loc="center right", fontsize=7.0)  # between what is off and round-off
+        axes[0][1].legend(loc="center", fontsize=7.0)  # between what is off and round-off
         picture.suptitle(f"{settings['sampler']}: {settings['verdict']}", x=0.01, ha="left", fontsize=9.5)
     return picture
 

@@ -71,7 +71,7 @@ def audit(
     json_file: _Json = None,
     out: _Out = Path("report/audit"),
 ) -> None:
-    r"""Read a sampler's coefficients from outside and say whether it is right, which one it is, and what is wrong.
+    """Read a sampler's coefficients from outside and say whether it is right, which one it is, and what is wrong.
 
     The target's code is run. Exit status 0 if the verdict is "correct", 1 if it is not or nothing could be decided, 2
     for a wrong argument, 130 if interrupted.
@@ -103,7 +103,7 @@ def audit(
         If an argument is wrong.
     Exit
         With the status.
-    """
+    """  # noqa: D301 - the form feed ends what --help shows
     from ersde_theory.audit.conventions import load_target
     from ersde_theory.audit.targets import Calling, audit_sampler
     from ersde_theory.laboratory.command import _check_outputs
