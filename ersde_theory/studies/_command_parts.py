@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 _PLAIN_SECONDS = 10.0  # between lines in a plain log
 
-FileArgument = Annotated[str, typer.Argument(metavar="FILE", help="A TOML file, or a study of the project by its name.")]
+FileArgument = Annotated[
     str, typer.Argument(metavar="FILE", help="A TOML file, or a study that comes with the project.")
 ]
 StoreOption = Annotated[
