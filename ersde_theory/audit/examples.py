@@ -1,6 +1,6 @@
 r"""Three faulty samplers to try the audit on, each wrong in a way that ports in use are.
 
-All have the signature of k-diffusion's samplers and are meant to be ER-SDE with the release's default :math:`\varphi`,
+All are called as k-diffusion calls its samplers, and are meant to be ER-SDE with the release's default :math:`\varphi`,
 :math:`x\,(e^{x^{0.3}} + 10)`. Their pictures look fine; what is wrong is in the coefficients.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from typing import Any
 
 import torch
 
@@ -16,7 +15,7 @@ Model = Callable[..., torch.Tensor]
 
 
 @torch.no_grad()
-def sample_riemann(model: Model, x: torch.Tensor, sigmas: torch.Tensor, nodes: int = 100, **_: Any) -> torch.Tensor:
+def sample_riemann(model: Model, x: torch.Tensor, sigmas: torch.Tensor, nodes: int = 100) -> torch.Tensor:
     r"""Sample by ER-SDE-2 whose integral :math:`\int\mathrm{d}u/\varphi` is a left sum of `nodes` terms.
 
     Parameters
@@ -59,7 +58,7 @@ def sample_riemann(model: Model, x: torch.Tensor, sigmas: torch.Tensor, nodes: i
 
 
 @torch.no_grad()
-def sample_silenced(model: Model, x: torch.Tensor, sigmas: torch.Tensor, **_: Any) -> torch.Tensor:
+def sample_silenced(model: Model, x: torch.Tensor, sigmas: torch.Tensor) -> torch.Tensor:
     r"""Sample by ER-SDE-1 with a “deterministic mode” that leaves the noise out and keeps :math:`\varphi`.
 
     Parameters
@@ -89,7 +88,7 @@ def sample_silenced(model: Model, x: torch.Tensor, sigmas: torch.Tensor, **_: An
 
 
 @torch.no_grad()
-def sample_flow_without_alpha(model: Model, x: torch.Tensor, sigmas: torch.Tensor, **_: Any) -> torch.Tensor:
+def sample_flow_without_alpha(model: Model, x: torch.Tensor, sigmas: torch.Tensor) -> torch.Tensor:
     r"""Sample a flow by ER-SDE-1, whose noise has no factor :math:`\alpha = 1 - \sigma`.
 
     Parameters
