@@ -137,7 +137,7 @@ def test_interruption_has_status_130(tmp_path, monkeypatch):
     def interrupted(*_arguments, **_options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ersde_theory.audit.verdict.judge", interrupted)
+    monkeypatch.setattr("ersde_theory.audit.targets.judge", interrupted)
     result = run(f"{SAMPLERS}:euler", "--out", tmp_path)
     assert result.exit_code == 130
     assert "interrupted" in result.output
