@@ -39,11 +39,11 @@ app = typer.Typer(
 )
 app.command()(order)
 app.command()(audit)
+app.command()(measure)
 app.command()(train_digits)
 app.command()(figures)
 app.command()(vectors)
 app.add_typer(study_app)
-app.command()(measure)
 
 _WIDTH = 150  # columns of the table where the output is not a terminal
 _INTERRUPTED = 130

@@ -80,7 +80,7 @@ def draw_quality(record: Record) -> Figure:
     """
     runs = record["run"].tolist()
     features = record.settings["features"]
-    quantities = {"energy": "energy distance (data units)", "sliced": "sliced W2² (squared data units)"}
+    quantities = {"energy": "energy distance", "sliced": "sliced $W_2^2$"}
     quantities |= {f"frechet {name}": f"Fréchet, {name}" for name in features}
     places = list(range(len(runs)))[::-1]
     with style.styled():
