@@ -296,6 +296,32 @@ class OutputLaw:
         return self._computed([compare(pair) for pair in pairs], self.mass_defect + pairs[0].target_defect)
 
 
+def can_propagate(tab: Tableau) -> bool:
+    """Return whether :func:`propagate_law` supports a tableau.
+
+    Parameters
+    ----------
+    tab : Tableau
+        The sampler.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> from ersde_theory import NoiseScale, TimeGrid, schemes
+    >>> grid, phi = TimeGrid.karras(10, 5.0, 0.05), NoiseScale.reverse_sde()
+    >>> [can_propagate(schemes.er_sde(grid, phi, order)) for order in (1, 2, 3)]
+    [True, True, False]
+    """
+    try:
+        read_plan(_checks.instance(tab, "tab", Tableau))
+    except ValueError:
+        return False
+    return True
+
+
 def propagate_law(
     tab: Tableau,
     denoise: Callable[[Any, float], Any],
@@ -376,4 +402,4 @@ def propagate_law(
     return law
 
 
-__all__ = ["Computed", "OutputLaw", "ResolutionError", "propagate_law"]
+__all__ = ["Computed", "OutputLaw", "ResolutionError", "can_propagate", "propagate_law"]
