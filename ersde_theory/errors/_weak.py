@@ -122,7 +122,7 @@ class WeakLadder:
         """
         errors, covariance = self.errors(observable)
         floors = ROUND_OFF * (np.abs(self.state_means) @ np.abs(self._weights(observable)))
-        return judge_order(self.steps, errors, floors=floors, covariance=covariance, paths=self.paths)
+        return judge_order(self.steps, errors, floors=floors, covariance=covariance, paths=self.paths, unit=1.0)
 
     def plain_path_steps(self, observable: str | None = None) -> float:
         """Return the evaluations that plain Monte Carlo would take for the same standard errors.

@@ -38,7 +38,7 @@ def errors_against_law(task: Task, max_path_steps: float) -> Ladders:
     spread = np.sqrt(np.einsum("qk,lkj,qj->ql", weights, found.covariances, weights))
     floors = np.abs(weights) @ rounding
     said = tuple(
-        judge_order(task.steps, e, s, floors=f, paths=found.paths)
+        judge_order(task.steps, e, s, floors=f, paths=found.paths, unit=1.0)
         for e, s, f in zip(errors, spread, floors, strict=True)
     )
     return Ladders(("combination", *found.observables), errors, spread, floors, said, found.path_steps)
