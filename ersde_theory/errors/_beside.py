@@ -189,12 +189,13 @@ def difference_ladder(
     of_control = np.asarray(known, dtype=np.float64).T
     run = WeakRun(pairs, denoise, start, numbers, _no_reference, functions, root, progress)
 
-    def allowed(trial: Sequence[Totals], u: np.ndarray) -> np.ndarray:
-        size = np.array([abs(float(u @ (t.mean + error))) for t, error in zip(trial, of_control, strict=True)])
-        unsure = np.array([float(u @ t.covariance @ u) ** 0.5 for t in trial])
-        return np.asarray((relative * as_if_falling(size, unsure, rungs)) ** 2)
+    def excess(trial: Sequence[Totals], _u: np.ndarray) -> np.ndarray:
+        size = np.abs(np.array([t.mean for t in trial]) + of_control).T
+        unsure = np.sqrt([np.diag(t.covariance) for t in trial]).T
+        wanted = [relative * as_if_falling(row, spread, rungs) for row, spread in zip(size, unsure, strict=True)]
+        return np.asarray(np.median((unsure / np.array(wanted)) ** 2, axis=0))  # some errors may pass through 0
 
-    sizes, combination, _, main = run.staged(allowed, budget)
+    sizes, combination, _, main = run.staged(excess, budget)
     return DifferenceLadder(
         tuple(functions),
         np.array([t.mean for t in main]),

@@ -246,10 +246,10 @@ def weak_ladder(
     levels = couplings(tableaus, noise_scale, per_interval)
     run = WeakRun(levels, denoise, start, numbers, reference, functions, root, progress)
 
-    def allowed(trial: Sequence[Totals], u: np.ndarray) -> np.ndarray:
-        return _allowed(trial, u, rungs, relative)
+    def excess(trial: Sequence[Totals], u: np.ndarray) -> np.ndarray:
+        return _excess(trial, u, rungs, relative)
 
-    sizes, combination, pilot_steps, main = run.staged(allowed, budget)
+    sizes, combination, pilot_steps, main = run.staged(excess, budget)
     paths = REPLICATES * np.array(sizes)
     return WeakLadder(
         steps=rungs,
@@ -266,12 +266,12 @@ def weak_ladder(
     )
 
 
-def _allowed(trial: Sequence[Totals], u: np.ndarray, rungs: np.ndarray, target: float) -> np.ndarray:
-    r"""Return the variance that each level's mean may have for a relative standard error of the ladder's errors.
+def _excess(trial: Sequence[Totals], u: np.ndarray, rungs: np.ndarray, target: float) -> np.ndarray:
+    r"""Return each level's variance over what a relative standard error of the ladder's errors allows.
 
     :math:`\Delta_m` gets the share 3/4 of the variance allowed to :math:`e_m`, which leaves the rest for the finer
     levels even where the error falls with order 1 only.
     """
     variance, means = np.array([u @ t.covariance @ u for t in trial]), np.array([u @ t.mean for t in trial])
     size, unsure = (np.cumsum(parts[::-1])[::-1] for parts in (means, variance))
-    return np.asarray(0.75 * (target * as_if_falling(np.abs(size), np.sqrt(unsure), rungs)) ** 2)
+    return np.asarray(variance / (0.75 * (target * as_if_falling(np.abs(size), np.sqrt(unsure), rungs)) ** 2))

@@ -153,14 +153,14 @@ class WeakRun:
         return [self._level_totals(stage, m, n, planned) for m, n in enumerate(sizes)]
 
     def staged(
-        self, allowed: Callable[[Sequence[Totals], np.ndarray], np.ndarray], budget: float
+        self, excess: Callable[[Sequence[Totals], np.ndarray], np.ndarray], budget: float
     ) -> tuple[list[int], np.ndarray, int, list[Totals]]:
         """Run two pilots, which fix all sizes and the combination to judge by, and then on other points the main run.
 
         Parameters
         ----------
-        allowed : callable
-            ``allowed(trial, combination)``: the variance that the mean of each level may have, shape (levels,).
+        excess : callable
+            ``excess(trial, combination)``: each level's variance over what it may have, shape (levels,).
         budget : float
             Evaluations to spend at most.
 
@@ -188,10 +188,10 @@ class WeakRun:
         first = self.totals(_PILOT, [LEAST_POINTS] * len(self.levels))
         u = standing_out(first)
         share = max(_PILOT_SHARE * budget, least / 3.0)
-        sizes = points_wanted(first, u, _ASSUMED_RATE, self.cost, allowed(first, u), share)
+        sizes = points_wanted(first, excess(first, u), _ASSUMED_RATE, self.cost, share)
         second = self.totals(_SECOND_PILOT, sizes)
         u, rate = standing_out(second), rates(first, second, u)
-        sizes = points_wanted(second, u, rate, self.cost, allowed(second, u), budget - self.done)
+        sizes = points_wanted(second, excess(second, u), rate, self.cost, budget - self.done)
         pilots = self.done
         return sizes, u, pilots, self.totals(_MAIN, sizes)
 
@@ -316,9 +316,9 @@ def rates(before: Sequence[Totals], now: Sequence[Totals], u: np.ndarray) -> np.
 
 
 def points_wanted(
-    trial: Sequence[Totals], u: np.ndarray, rate: np.ndarray | float, cost: np.ndarray, allowed: np.ndarray, budget: float
+    trial: Sequence[Totals], excess: np.ndarray, rate: np.ndarray | float, cost: np.ndarray, budget: float
 ) -> list[int]:
-    """Return the points of a replicate of each level that a variance asks for, cut to the budget.
+    """Return the points of a replicate of each level that bring its variance down by a factor, cut to the budget.
 
     If the budget does not do, all levels fall short by one factor.
 
@@ -326,14 +326,12 @@ def points_wanted(
     ----------
     trial : sequence of Totals
         Of a pilot.
-    u : float64 array of shape (k,)
-        The combination whose error counts.
+    excess : float64 array of shape (levels,)
+        Each level's variance over what it may have.
     rate : float64 array of shape (levels,) or float
         How fast variances fall with the points.
     cost : array of shape (levels,)
         Of a point.
-    allowed : float64 array of shape (levels,)
-        Variance of the mean of each level.
     budget : float
         Evaluations.
 
@@ -345,13 +343,12 @@ def points_wanted(
     Examples
     --------
     >>> few = Totals(32, np.array([[0.9], [1.1]]), np.zeros(1), np.eye(1))
-    >>> points_wanted([few], np.ones(1), 1.0, np.ones(1), np.array([1e-4]), 1e6)
+    >>> points_wanted([few], np.array([100.0]), 1.0, np.ones(1), 1e6)
     [4096]
     """
-    variance = np.array([u @ t.covariance @ u for t in trial])
     known, short = np.array([t.points for t in trial]), 1.0
     while True:
-        wanted = known * (variance / (allowed * short)) ** (1.0 / np.asarray(rate))
+        wanted = known * (excess / short) ** (1.0 / np.asarray(rate))
         sizes = np.maximum(LEAST_POINTS, 2.0 ** np.ceil(np.log2(np.maximum(wanted, 1.0))))
         if cost @ sizes <= budget or (sizes == LEAST_POINTS).all():
             return [int(n) for n in sizes]

@@ -50,5 +50,7 @@ def exact_ladders(
     steps: tuple[int, ...], names: tuple[str, ...], errors: np.ndarray, floors: np.ndarray, unit: float = 1.0
 ) -> Ladders:
     """Return ladders without sampling, judged; arrays of shape (Q, L)."""
-    verdicts = tuple(judge_order(steps, row, floors=floor, unit=unit) for row, floor in zip(errors, floors, strict=True))
+    verdicts = tuple(
+        judge_order(steps, row, floors=floor, unit=unit) for row, floor in zip(errors, floors, strict=True)
+    )
     return Ladders(names, errors, np.zeros_like(errors), floors, verdicts)
