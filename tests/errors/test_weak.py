@@ -65,18 +65,18 @@ def test_multilevel_errors_match_exact_gaussian_moments():
 
 
 def test_estimates_are_unbiased_over_seeds():
-    """Assert that the average of 24 small runs, each with its own pilot and sizes, has no bias."""
+    """Assert that the average of 16 small runs, each with its own pilots and sizes, has no bias."""
     phi = NoiseScale.reverse_sde()
     tabs = [published(1)(n, phi) for n in (4, 8, 16, 32)]
-    ladders = [gaussian_ladder(tabs, seed=seed, max_path_steps=2.2e6) for seed in range(24)]
+    ladders = [gaussian_ladder(tabs, seed=seed, max_path_steps=2.2e6) for seed in range(16)]
     exact = np.array([np.subtract(*exact_moments(tab)) for tab in tabs])
     for k, name in enumerate(MOMENTS):
         deviations = np.array([ladder.errors(name)[0] - exact[:, k] for ladder in ladders])
         stated = np.array([np.diag(ladder.errors(name)[1]) for ladder in ladders]).mean(axis=0)
-        assert (np.abs(deviations.mean(axis=0)) < ALPHA_SIGMAS * np.sqrt(stated / 24)).all()
-        # 23 degrees of freedom: the ratio lies in [0.28, 2.7] but for one time in 10^4
+        assert (np.abs(deviations.mean(axis=0)) < ALPHA_SIGMAS * np.sqrt(stated / 16)).all()
+        # 15 degrees of freedom: the ratio lies in [0.14, 3.1] but for one time in 10^4
         ratio = deviations.var(axis=0, ddof=1) / stated
-        assert ((ratio > 0.28) & (ratio < 2.7)).all()
+        assert ((ratio > 0.14) & (ratio < 3.1)).all()
 
 
 def test_draws_of_areas_are_coupled_with_their_covariance():
@@ -175,7 +175,7 @@ def test_missing_budget_is_undecided_and_asks_for_paths():
     phi, law = NoiseScale.reverse_sde(), OVERLAPPING
     tabs = [published(2)(n, phi) for n in RUNGS]
     reference = reference_of(law, lambda x: x**2)
-    ladder = weak_ladder(tabs, phi, law.denoise, start_at(law), reference, start_numbers=3, max_path_steps=6e6)
+    ladder = weak_ladder(tabs, phi, law.denoise, start_at(law), reference, start_numbers=3, max_path_steps=6.5e6)
     verdict = ladder.verdict()
     assert verdict.outcome is Outcome.UNDECIDED
     assert verdict.more_paths > 0
@@ -187,9 +187,9 @@ def test_missing_budget_is_undecided_and_asks_for_paths():
         ({"start": lambda points: np.zeros((len(points), 1), np.float32)}, "start: expected float64 states"),
         ({"start": None}, "start: expected a callable"),
         ({"reference": lambda *_: np.zeros(3)}, "reference: expected finite states"),
-        ({"observables": {"odd": lambda y: y}}, "observable 'odd': expected 32 finite numbers"),
+        ({"observables": {"odd": lambda y: y}}, "observable 'odd': expected 1024 finite numbers"),
         ({"observables": {}}, "observables: expected at least one"),
-        ({"max_path_steps": 1e5}, "max_path_steps: expected at least 701784"),
+        ({"max_path_steps": 1e5}, r"max_path_steps: expected at least 2.10125e\+06"),
         ({"target": 0.0}, "target: expected a number greater than 0"),
         ({"steps": [1, 2, 3]}, "steps: expected 4 rising"),
         ({"tableaus": []}, "tableaus: expected at least 4"),
