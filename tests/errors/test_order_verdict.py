@@ -222,5 +222,5 @@ def test_half_orders_are_possible_along_paths_only():
     assert of_means.outcome is Outcome.UNDECIDED
     assert "whole numbers" in str(of_means)
     assert judge_order(n, 2.0 * n**-2.0, unit=1.0).confirms(2)
-    with pytest.raises(ValueError, match="unit: expected one of 0.5, 1.0, got 0.3"):
+    with pytest.raises(ValueError, match=r"unit: expected one of 0\.5, 1\.0, got 0\.3"):
         judge_order(n, errors, unit=0.3)
