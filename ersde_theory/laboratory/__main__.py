@@ -13,6 +13,7 @@ from ersde_theory.laboratory._headline_table import headline_table
 from ersde_theory.laboratory.declared import declared_table
 from ersde_theory.laboratory.headline import GAIN_WANTED, OBSERVABLES_WANTED
 from ersde_theory.laboratory.headline import study as headline_study
+from ersde_theory.laboratory.law_distances import distances
 from ersde_theory.laboratory.order_trials import TRIALS, study, twins
 from ersde_theory.progress import progress_bar
 
@@ -105,6 +106,34 @@ def run_headline(
     )
     enough = said["least_observables"] >= OBSERVABLES_WANTED and said["least_gain"] >= GAIN_WANTED
     raise typer.Exit(0 if enough and not said["missed"] else 1)
+
+
+@app.command(name="distances")
+def run_distances(
+    json_file: Annotated[Path, typer.Option("--json", metavar="FILE", help="Where the Record goes.")],
+    paths: Annotated[int, typer.Option(min=100, help="Coupled paths.")] = 50_000,
+    seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 0,
+) -> None:
+    r"""Hold the default and the released solver to three distances of laws on mixtures.
+
+    \f
+
+    Parameters
+    ----------
+    json_file : Path
+        Of the Record.
+    paths : int
+        Coupled paths.
+    seed : int
+        Of everything random.
+    """
+    record = distances(paths, seed)
+    record.save(json_file)
+    for i, problem in enumerate(record["problem"]):
+        for j, measure in enumerate(record["measure"]):
+            gains = ", ".join(f"{gain:.2f}" for gain in record["gain"][i, j])
+            counts = ", ".join(str(n) for n in record["evaluations"])
+            typer.echo(f"{problem}, {measure}: gains {gains} at {counts} evaluations")
 
 
 @app.command(name="declared")
