@@ -1,5 +1,6 @@
 # make verify    the main job: every claim of the ledger with its derivations, without torch; says where the report is
 # make test      lint, types, import rules, doctests of every public example, tests
+# make docs      the documentation site, docs/_build/html/index.html, offline
 # The rest:      make figures | bench | lint | types | clean | test-minimal | verify-all | mutants | studies
 #
 # Each target sets up its own environment first, once, and again when pyproject.toml or constraints.txt change.
@@ -31,7 +32,7 @@ export PYTHONNOUSERSITE := 1
 test test-minimal: export OMP_NUM_THREADS := 1
 test test-minimal: export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: help verify verify-all mutants studies test test-minimal figures bench lint types clean
+.PHONY: study-kill-test study-scaling test-s3 help verify verify-all mutants studies test test-minimal figures docs bench lint types clean
 .DELETE_ON_ERROR:
 
 help:
@@ -58,6 +59,18 @@ studies: $(VENV)/.core
 	$(BIN)/python -m ersde_theory.laboratory headline --json docs/records/headline-orders.json
 	$(BIN)/python -m ersde_theory.laboratory.comparison --json docs/records/comparison.json
 
+# A study whose driver and workers are killed 100 times; what studies cost (quiet cores wanted).
+study-kill-test: $(VENV)/.test
+	$(BIN)/python -m ersde_theory.studies.kill_test --json docs/records/study-kill-test.json
+
+study-scaling: $(VENV)/.test
+	$(BIN)/python -m ersde_theory.studies.scaling --json docs/records/study-scaling.json
+
+# The export to S3 against a local server, whose many packages are not worth an every-day install.
+test-s3: $(VENV)/.test
+	$(INSTALL) '.[s3]'
+	$(BIN)/python -m pytest --quiet tests/studies/test_export_to_s3.py
+
 test: lint types
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --quiet $(PYTEST_ARGS)
 
@@ -70,6 +83,10 @@ test-minimal: $(VENV)/.unit
 
 figures: $(VENV)/.core
 	$(BIN)/python -m paper_figures $(FIGURES)
+
+docs: $(VENV)/.test
+	$(BIN)/python -m sphinx -b html -W --keep-going -q docs docs/_build/html
+	@echo "Site: $(CURDIR)/docs/_build/html/index.html"
 
 bench: $(VENV)/.bench
 	@set -e; for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py; done

@@ -16,6 +16,7 @@ import json
 import multiprocessing
 import os
 import platform
+import sys
 import time
 import traceback
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ import numpy as np
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 PACKAGES = (
-    *("ersde-theory", "numpy", "scipy", "array-api-compat", "numba", "torch", "torchsde"),
+    *("ersde-theory", "numpy", "scipy", "array-api-compat", "numba", "torch", "torchsde", "diffusers"),
     *("jax", "jaxlib", "diffrax", "equinox"),
 )
 REST_SECONDS = 0.1  # thread pools stop spinning before the next party starts
@@ -196,6 +197,7 @@ def environment(cores: int) -> dict[str, Any]:
         except metadata.PackageNotFoundError:
             continue
     return {
+        "command": " ".join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]]),
         "processor": _processor(),
         "cores_of_machine": os.cpu_count(),
         "cores_used": cores,

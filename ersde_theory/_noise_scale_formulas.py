@@ -74,6 +74,10 @@ def exp_power_tau_squared(lam: np.ndarray) -> np.ndarray:
     return 0.3 * x / (1.0 + 10.0 * np.exp(-x))
 
 
+def scaled(share: float, function: Callable[..., np.ndarray], *arguments: np.ndarray) -> np.ndarray:
+    return np.asarray(share * function(*arguments))
+
+
 def checked_rate(function: Callable[[np.ndarray], np.ndarray], lam: np.ndarray) -> np.ndarray:
     value = np.asarray(function(lam), dtype=np.float64)
     if value.shape != np.shape(lam):

@@ -174,7 +174,7 @@ def incremental_form(dense: DenseTableau, tolerance: float) -> dict[str, Any]:
     previous = np.ones(rows)
     data, noise = np.zeros_like(dense.data), np.zeros_like(dense.noise)
     for r in range(1, rows):
-        previous[r] = _coefficient_of_previous(dense, r)
+        previous[r] = coefficient_of_previous(dense, r)
         for target, table in ((data, dense.data), (noise, dense.noise)):
             rest = table[r] - previous[r] * table[r - 1]
             target[r] = np.where(np.abs(rest) <= tolerance, 0.0, rest)
@@ -189,7 +189,7 @@ def incremental_form(dense: DenseTableau, tolerance: float) -> dict[str, Any]:
     }
 
 
-def _coefficient_of_previous(dense: DenseTableau, r: int) -> float:
+def coefficient_of_previous(dense: DenseTableau, r: int) -> float:
     """Return the coefficient that eliminates the start, or the newest draw once the start is forgotten."""
     if dense.start[r - 1] != 0.0:
         return float(dense.start[r] / dense.start[r - 1])

@@ -166,7 +166,7 @@ class BrownianPath:
 
         Returns
         -------
-        float64 array of shape (last_row - first_row, *row_shape)
+        float64 array of shape ``(last_row - first_row, *row_shape)``
 
         Raises
         ------

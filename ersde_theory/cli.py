@@ -14,8 +14,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from ersde_theory.audit.command import audit
 from ersde_theory.laboratory.command import order
+from ersde_theory.models.command import train_digits
 from ersde_theory.progress import progress_bar
+from ersde_theory.studies.command import app as study_app
+from ersde_theory.vectors.command import vectors
 from paper_figures.command import figures
 
 if TYPE_CHECKING:
@@ -34,6 +38,12 @@ app = typer.Typer(
 )
 app.command()(figures)
 app.command()(order)
+app.command()(audit)
+app.add_typer(study_app)
+app.command()(train_digits)
+app.command()(vectors)
+app.command()(train_digits)
+app.add_typer(study_app)
 
 _WIDTH = 150  # columns of the table where the output is not a terminal
 _INTERRUPTED = 130

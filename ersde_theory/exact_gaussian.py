@@ -6,7 +6,7 @@ section 5). Arrays of means and variances are spectra: independent coordinates o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,8 @@ from ersde_theory import _checks
 from ersde_theory._propagation import row_moments, same_structure
 from ersde_theory.tableau import Tableau
 
+ScoreError = Callable[[np.ndarray], Any]
+
 
 def output_moments(
     tab: Tableau | Sequence[Tableau],
@@ -24,6 +26,7 @@ def output_moments(
     *,
     start_mean: Any = None,
     start_variance: Any = None,
+    score_error: ScoreError | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     r"""Return mean and variance of the sampler's final state, exactly.
 
@@ -35,6 +38,10 @@ def output_moments(
         Of the data; they broadcast to the spectrum's shape (...). variance >= 0.
     start_mean, start_variance : float or array, optional
         Of the start state. Default: the forward marginal, :math:`N(\alpha_0 m, \alpha_0^2 v + \sigma_0^2)`.
+    score_error : callable, optional
+        ``score_error(noise_level)`` for a float64 array of levels: the relative error e of the score that the sampler
+        is given, :math:`D_\theta - y = (1+e)(D-y)`. Such a denoiser is affine too, so the moments stay exact. Default:
+        none. The first level must then be finite.
 
     Returns
     -------
@@ -73,6 +80,8 @@ def output_moments(
         sigma = np.stack([t.sigma for t in group], axis=1)[..., None]
         noisy = alpha**2 * v + sigma**2
         gain = alpha * v / np.where(noisy > 0.0, noisy, 1.0)
+        if score_error is not None:
+            gain = _mistaken(gain, alpha, np.stack([t.noise_level for t in group], axis=1)[..., None], score_error)
         start_m = alpha[0] * m if start_mean is None else _start(start_mean, shape, "start_mean")
         start_v = noisy[0] if start_variance is None else _start(start_variance, shape, "start_variance")
         if (np.asarray(start_v) < 0.0).any():
@@ -126,6 +135,7 @@ def wasserstein2(
     *,
     start_mean: Any = None,
     start_variance: Any = None,
+    score_error: ScoreError | None = None,
 ) -> np.ndarray:
     r"""Return the exact Wasserstein-2 distance of the output to the right law, coordinate by coordinate.
 
@@ -133,7 +143,7 @@ def wasserstein2(
 
     Parameters
     ----------
-    tab, mean, variance, start_mean, start_variance
+    tab, mean, variance, start_mean, start_variance, score_error
         As :func:`output_moments`.
 
     Returns
@@ -162,6 +172,7 @@ def wasserstein2(
         variance,
         start_mean=start_mean,
         start_variance=start_variance,
+        score_error=score_error,
     )
 
 
@@ -172,6 +183,7 @@ def kl_divergence(
     *,
     start_mean: Any = None,
     start_variance: Any = None,
+    score_error: ScoreError | None = None,
 ) -> np.ndarray:
     r"""Return the exact Kullback-Leibler divergence of the output from the right law, coordinate by coordinate.
 
@@ -179,7 +191,7 @@ def kl_divergence(
 
     Parameters
     ----------
-    tab, mean, variance, start_mean, start_variance
+    tab, mean, variance, start_mean, start_variance, score_error
         As :func:`output_moments`.
 
     Returns
@@ -198,7 +210,27 @@ def kl_divergence(
     >>> bool(0 < kl_divergence(tab, 0.0, 1.0) < 1e-4)
     True
     """
-    return _against_target(gaussian_kl, tab, mean, variance, start_mean=start_mean, start_variance=start_variance)
+    return _against_target(
+        gaussian_kl,
+        tab,
+        mean,
+        variance,
+        start_mean=start_mean,
+        start_variance=start_variance,
+        score_error=score_error,
+    )
+
+
+def _mistaken(gain: np.ndarray, alpha: np.ndarray, levels: np.ndarray, score_error: ScoreError) -> np.ndarray:
+    """Return the slope in x of a denoiser whose score has a relative error e: 1 - (1 + e)(1 - gain) in y."""
+    if (alpha[0] == 0.0).any():
+        msg = "score_error: expected tableaus that start at a finite level, got one that starts at level inf"
+        raise ValueError(msg)
+    error = np.broadcast_to(_checks.float64_array(score_error(levels), "score_error"), levels.shape)
+    if not np.isfinite(error).all():
+        msg = "score_error: expected finite numbers at every level, got an infinite one"
+        raise ValueError(msg)
+    return np.asarray((1.0 - (1.0 + error) * (1.0 - alpha * gain)) / alpha)
 
 
 def _against_target(

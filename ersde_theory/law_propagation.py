@@ -289,9 +289,7 @@ class OutputLaw:
 
     def _against(self, target: Density, compare: Callable[[Comparison], tuple[float, float]]) -> Computed:
         """Return a comparison with a target."""
-        if not callable(target):
-            msg = f"target_log_density: expected a callable, got {_checks.describe(target)}"
-            raise TypeError(msg)
+        _checks.callables(target_log_density=target)
         pairs = [Comparison(rule, target) for rule in self._rules]
         return self._computed([compare(pair) for pair in pairs], self.mass_defect + pairs[0].target_defect)
 
@@ -379,10 +377,7 @@ def propagate_law(
     Trefethen, Weideman (2014), The exponentially convergent trapezoidal rule.
     """
     plan = read_plan(_checks.instance(tab, "tab", Tableau))
-    for name, value in (("denoise", denoise), ("start_log_density", start_log_density)):
-        if not callable(value):
-            msg = f"{name}: expected a callable, got {_checks.describe(value)}"
-            raise TypeError(msg)
+    _checks.callables(denoise=denoise, start_log_density=start_log_density)
     allowed = _checks.integer(max_nodes, "max_nodes", minimum=16)
     if _checks.positive_number(tolerance, "tolerance") < _LEAST_TOLERANCE:
         msg = f"tolerance: expected a number >= {_LEAST_TOLERANCE:g}, got {tolerance}"

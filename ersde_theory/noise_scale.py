@@ -244,6 +244,46 @@ class NoiseScale(NoiseScaleFunctions):
         )
         return NoiseScale(scale.name, str(expression), scale._log_excess, scale._difference, scale._tau_squared)
 
+    def scaled(self, eta: float) -> NoiseScale:
+        r"""Return :math:`\psi = x^{1-\eta}\varphi^\eta`, with eta times the noise: eta scales :math:`h^2`, not h.
+
+        Parameters
+        ----------
+        eta : float
+            >= 0; 0 is the ODE, 1 is phi itself.
+
+        Returns
+        -------
+        NoiseScale
+
+        Raises
+        ------
+        TypeError, ValueError
+            If eta is not a number >= 0.
+
+        Examples
+        --------
+        >>> phi = NoiseScale.exp_power()
+        >>> bool(phi.scaled(0.5).tau_squared(80.0) == 0.5 * phi.tau_squared(80.0))
+        True
+        >>> NoiseScale.reverse_sde().scaled(0.5)
+        NoiseScale('power(1.5)': x^1.5)
+        """
+        share = _checks.nonnegative_number(eta, "eta")
+        if share == 1.0:
+            return self
+        if share == 0.0:
+            return NoiseScale.ode()
+        if self.power_exponent is not None:
+            return self if self.power_exponent == 1.0 else NoiseScale.power(1.0 + share * (self.power_exponent - 1.0))
+        return NoiseScale(
+            f"scaled({self.name}, {_shortest(share)})",
+            f"x^(1-eta) ({self.formula})^eta, eta = {_shortest(share)}",
+            partial(formulas.scaled, share, self._log_excess),
+            partial(formulas.scaled, share, self._difference),
+            partial(formulas.scaled, share, self._tau_squared),
+        )
+
     @staticmethod
     def from_release_type(number: int) -> NoiseScale:
         """Return the function that the public release of ER-SDE-Solver calls by this number, 1 to 7.

@@ -8,6 +8,7 @@ all of them. Numbers are made in float64 on the host and then cast.
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -70,6 +71,9 @@ def standard_normal(
     first_row: int,
     last_row: int,
     stream: int = STEP_NOISE,
+    *,
+    out: np.ndarray | None = None,
+    threads: int = 1,
 ) -> np.ndarray:
     """Return draw number `draw` of the rows [first_row, last_row).
 
@@ -85,10 +89,14 @@ def standard_normal(
         Rows wanted, 0 <= first_row <= last_row.
     stream : int
         Separate families of draws: 0 for the noise of steps, 1 for start states, 2 for areas of a Brownian path.
+    out : array of shape (last_row - first_row, *row_shape), optional
+        Where to put them, cast to its dtype.
+    threads : int
+        Blocks made at once; the numbers do not depend on it.
 
     Returns
     -------
-    float64 array of shape (last_row - first_row, *row_shape)
+    float64 array of shape (last_row - first_row, *row_shape), or `out`
 
     Examples
     --------
@@ -101,17 +109,27 @@ def standard_normal(
     Salmon et al. 2011, Parallel random numbers: as easy as 1, 2, 3 (Philox).
     """
     size = rows_per_block(row_shape)
-    result = np.empty((last_row - first_row, *row_shape))
-    row = first_row
-    while row < last_row:
-        block, offset = divmod(row, size)
-        stop = min(last_row, (block + 1) * size)
+    result = np.empty((last_row - first_row, *row_shape)) if out is None else out
+
+    def fill(block: int) -> None:
+        first, last = max(first_row, block * size), min(last_row, (block + 1) * size)
         counter = np.array([0, block, draw, stream], dtype=np.uint64)
         generator = np.random.Generator(np.random.Philox(key=seed, counter=counter))
-        if offset:
-            generator.standard_normal((offset, *row_shape))
-        generator.standard_normal(out=result[row - first_row : stop - first_row])
-        row = stop
+        if first > block * size:
+            generator.standard_normal((first - block * size, *row_shape))
+        place = result[first - first_row : last - first_row]
+        if place.dtype == np.float64 and place.flags.c_contiguous:
+            generator.standard_normal(out=place)
+        else:
+            place[...] = generator.standard_normal(place.shape)
+
+    blocks = range(first_row // size, -(-last_row // size)) if last_row > first_row else range(0)
+    if threads == 1 or len(blocks) == 1:
+        for block in blocks:
+            fill(block)
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(fill, blocks))
     return result
 
 

@@ -297,15 +297,15 @@ def provenance() -> dict[str, str]:
     return found
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write a text file so that a crash or a full disk leaves the old one whole.
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Write a file so that a crash or a full disk leaves the old one whole.
 
     Parameters
     ----------
     path : Path
         Folders are made.
-    text : str
-        Written as UTF-8.
+    content : str or bytes
+        Text is written as UTF-8.
 
     Raises
     ------
@@ -322,8 +322,10 @@ def write_atomically(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content.encode("utf-8") if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
         Path(temporary).chmod(0o644)
         Path(temporary).replace(path)
     except BaseException:

@@ -13,17 +13,15 @@ from array_api_compat import array_namespace, device, is_numpy_array, is_torch_a
 
 from ersde_theory import _checks
 from ersde_theory._combination import combine
-from ersde_theory._noise_source import NoiseSource, noise_source
+from ersde_theory._denoiser_call import copied, denoiser_call
+from ersde_theory._finite_watch import NonFiniteError, all_finite, finite_watch
+from ersde_theory._noise_source import BatchNoise, noise_source, worth_drawing_ahead
 from ersde_theory.brownian_path import BrownianPath
 from ersde_theory.tableau import Tableau
 
 Denoiser = Callable[[Any, float], Any]
 BATCH_ELEMENTS = 2**15
 MIN_BATCH_ROWS = 256
-
-
-class NonFiniteError(FloatingPointError):
-    """The denoiser returned nan or inf; the message says at which row of the tableau and which sample."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +51,7 @@ def sample(
     start: Any,
     noise: Any = None,
     *,
+    first_row: int = 0,
     return_trajectory: bool = False,
     batch_rows: int | None = None,
     threads: int = 1,
@@ -67,12 +66,17 @@ def sample(
         ``denoise(y, noise_level)`` with y = x/alpha of shape (rows, ...) and a float level, to
         :math:`E[x_0 \mid y]` of the same shape and dtype. It may change or return its y, and use its
         output's memory again. At level inf (alpha = 0) y is the state in units of the
-        noise, x/sigma. Must treat rows independently; called from several threads if `threads` > 1.
+        noise, x/sigma. Must treat rows independently; called from several threads if `threads` > 1. If it has
+        a true attribute ``pure``, it promises to leave y alone, to keep no hold of it, and to return memory that it
+        does not use again, without gradients: then nothing is copied (a change to y is noticed, and an error).
     start : array of shape (n, ...)
         float32 or float64, NumPy or torch (any device): row 0 in the tableau's coordinates. Not changed.
     noise : array of shape (tab.n_draws, n, ...), int, BrownianPath or None
         Standard normals; or a seed; or a path that holds the steps of the tableau, in the clock of the same
         phi (a tableau does not know its phi, so this is not checked). May be None if no draw has a weight.
+    first_row : int
+        Number of the start's first row among all rows of a run that is done in parts: it draws the noise of that
+        row from a seed or a path, and errors count from it. An array of noise belongs to the rows of this start.
     return_trajectory : bool
         Return all states.
     batch_rows : int, optional
@@ -91,9 +95,10 @@ def sample(
     TypeError
         If arguments are of the wrong kind or dtype.
     ValueError
-        If shapes do not fit, the start is not finite, or the noise is missing or of the wrong shape.
+        If shapes do not fit, the start is not finite, the noise is missing or of the wrong shape, or a denoiser that
+        says it is pure is not.
     NonFiniteError
-        If the denoiser returns nan or inf.
+        If the denoiser returns nan or inf. On a GPU the host learns it up to 16 evaluations later.
 
     Examples
     --------
@@ -107,33 +112,43 @@ def sample(
         msg = f"denoise: expected a callable, got {_checks.describe(denoise)}"
         raise TypeError(msg)
     xp = _checked_start(start)
-    source = noise_source(noise, tab, start)
+    origin = _checks.integer(first_row, "first_row", minimum=0)
+    source = noise_source(noise, tab, start, origin)
     rows = _batch_rows(batch_rows, start)
     n_threads = _checks.integer(threads, "threads", minimum=1)
     plan = _Plan(tab)
     n = start.shape[0]
     kept = tab.n_rows if return_trajectory else 1
     states = xp.empty((kept, *start.shape), dtype=start.dtype, device=device(start))
+    worker = ThreadPoolExecutor(1) if tab.is_stochastic and worth_drawing_ahead(start) else None
 
     def run(first: int) -> None:
         last = min(n, first + rows)
-        block = start[first:last, ...]
-        for r, state in _run_rows(plan, denoise, block, source, first, xp):
+        drawn = BatchNoise(source, plan.noise, (origin + first, origin + last), worker)
+        for r, state in _run_rows(plan, denoise, start[first:last, ...], drawn, origin + first):
             if return_trajectory or r == tab.n_rows - 1:
                 states[r if return_trajectory else 0, first:last, ...] = state
 
-    batches = range(0, n, rows)
-    if n_threads == 1 or len(batches) == 1:
+    try:
+        _run_batches(run, range(0, n, rows), n_threads)
+    finally:
+        if worker is not None:
+            worker.shutdown(cancel_futures=True)
+    return Trajectory(tab.noise_level, states) if return_trajectory else states[0, ...]
+
+
+def _run_batches(run: Callable[[int], None], batches: range, threads: int) -> None:
+    """Run all batches, some at a time."""
+    if threads == 1 or len(batches) == 1:
         for first in batches:
             run(first)
-    else:
-        from threadpoolctl import threadpool_limits
+        return
+    from threadpoolctl import threadpool_limits
 
-        # the batches share the cores; threads inside each matrix product would fight over them
-        with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(n_threads) as pool:
-            for _ in pool.map(run, batches):
-                pass
-    return Trajectory(tab.noise_level, states) if return_trajectory else states[0, ...]
+    # the batches share the cores; threads inside each matrix product would fight over them
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
+        for _ in pool.map(run, batches):
+            pass
 
 
 class _Plan:
@@ -163,48 +178,35 @@ def _used(columns: np.ndarray, values: np.ndarray) -> list[list[tuple[int, float
 
 
 def _run_rows(
-    plan: _Plan, denoise: Denoiser, start: Any, source: NoiseSource, first_row: int, xp: Any
+    plan: _Plan, denoise: Denoiser, start: Any, noise: BatchNoise, first_row: int
 ) -> Iterator[tuple[int, Any]]:
     """Yield every row's index and state for one block of rows; the state is reused in place."""
-    state = xp.asarray(start, copy=True)
+    state = copied(start)
+    watch = finite_watch(state, plan.level, first_row)
+    call = denoiser_call(denoise, state)
     data: dict[int, Any] = {}
     for r in range(plan.n_rows):
         if r > 0:
+            used = {k: data[k] for k, _ in plan.data[r]}
             terms = [(weight, data[k]) for k, weight in plan.data[r]]
-            last_row = first_row + state.shape[0]
-            terms += [(weight, source.normals(m, first_row, last_row)) for m, weight in plan.noise[r]]
-            combine(state, plan.previous[r], terms)
+            watch.used(used, combine(state, plan.previous[r], terms + noise.terms(r)))
+            del used, terms
             for k in [k for k in data if plan.last_use[k] <= r]:
                 del data[k]
+            if r == plan.n_rows - 1:
+                watch.finish()
         yield r, state
         k = plan.evaluation[r]
         if k >= 0 and plan.last_use[k] > r:
+            noise.prepare(r + 1)
             unit = plan.alpha[r] if plan.alpha[r] > 0.0 else plan.sigma[r]
-            # a copy, for the denoiser may return or change what it is given
-            y = xp.asarray(state, copy=True) if unit == 1.0 else state / unit
-            value = _checked_data(denoise(y, plan.level[r]), state, plan.level[r], r, first_row, xp)
-            # kept beyond the next call, it must not be a buffer that the denoiser uses again
-            data[k] = xp.asarray(value, copy=True) if plan.last_use[k] > plan.next_call[r] else value
-
-
-def _checked_data(value: Any, state: Any, level: float, row: int, first_row: int, xp: Any) -> Any:
-    """Return the denoiser's value if it has the state's shape and dtype and is finite."""
-    if getattr(value, "shape", None) != state.shape or value.dtype != state.dtype:
-        got = f"shape {getattr(value, 'shape', None)}, dtype {getattr(value, 'dtype', type(value).__name__)}"
-        msg = f"denoise: expected an array of shape {tuple(state.shape)} and dtype {state.dtype}, got {got}"
-        raise ValueError(msg)
-    # one cheap reduction: a sum is finite unless an entry is not (or it overflows, which is looked at)
-    if math.isfinite(float(xp.sum(value))):
-        return value
-    finite = xp.reshape(xp.isfinite(value), (value.shape[0], -1))
-    if bool(xp.all(finite)):
-        return value
-    sample_index = first_row + int(xp.argmax(xp.astype(~xp.all(finite, axis=1), xp.int32)))
-    msg = (
-        f"denoise: expected finite values, got nan or inf at row {row} of the tableau (noise level "
-        f"{level:g}), first in sample {sample_index}"
-    )
-    raise NonFiniteError(msg)
+            try:
+                value = call(state, unit, plan.level[r], plan.last_use[k] > plan.next_call[r])
+            except Exception:
+                watch.finish()  # what was not finite before is why
+                raise
+            watch.came(k, value, r)
+            data[k] = value
 
 
 def _checked_start(start: Any) -> Any:
@@ -219,7 +221,7 @@ def _checked_start(start: Any) -> Any:
     if start.ndim < 2 or start.shape[0] < 1:
         msg = f"start: expected shape (n, ...) with n >= 1, got {tuple(start.shape)}"
         raise ValueError(msg)
-    if not bool(xp.all(xp.isfinite(start))):
+    if not all_finite(start):
         msg = "start: expected finite numbers, got nan or inf"
         raise ValueError(msg)
     return xp

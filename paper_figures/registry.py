@@ -28,6 +28,15 @@ _MODULES = {
     "work-precision": "work_precision",
     "comparison": "better_schemes",
     "headline-orders": "headline_orders",
+    "audit": "audit",
+    "atlas": "atlas",
+    "crossing": "crossing",
+    "solution-space": "solution_space",
+    "trajectories": "trajectories",
+    "samples": "trajectories",
+    "design": "design",
+    "digits-networks": "digits_network_error",
+    "digits-training": "digits_training",
 }
 
 
@@ -126,7 +135,11 @@ def figure(name: str) -> PaperFigure:
     Traceback (most recent call last):
         ...
     ValueError: figure: expected one of fei, one_step_error, orders, order-ode, order-strong, order-weak, quadrature,
-    vp-ve-parity, digits, order-ladder, work-precision, comparison, headline-orders, got 'order'; did you mean 'orders'?
+    vp-ve-parity, digits, order-ladder, work-precision, comparison, headline-orders, crossing, solution-space,
+    trajectories, samples, design, digits-networks, digits-training, got 'order'; did you mean 'orders'?
+    ValueError: figure: expected one of fei, one_step_error, orders, order-ode, order-strong, order-weak,
+    quadrature, vp-ve-parity, digits, order-ladder, work-precision, comparison, headline-orders, audit, atlas,
+    crossing, solution-space, trajectories, samples, design, got 'order'; did you mean 'orders'?
     """
     if name not in _MODULES:
         near = difflib.get_close_matches(name, _MODULES, n=1, cutoff=0.3)

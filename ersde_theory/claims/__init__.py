@@ -14,6 +14,7 @@ from ersde_theory.claims import (
     _exact_ve,
     _exact_vp,
     _fei_order,
+    _imperfect_score,
     _limits,
     _marginals,
     _noise_variance,
@@ -56,6 +57,7 @@ _MODULES = (
     _vp_ve_parity,
     _digits,
     _quality_in_law,
+    _imperfect_score,
 )
 
 

@@ -213,3 +213,15 @@ class Judgement:
             return False
         caught = bool(self.finding.twins) and all(twin.caught for twin in self.finding.twins)
         return self.finding.verdict == self.claim.stated and caught
+
+    def _repr_markdown_(self) -> str:
+        """Show the judgement in a notebook: the verdict, what it rests on, and the twins."""
+        claim, finding = self.claim, self.finding
+        head = f"**Claim `{claim.id}`** ({claim.source}): {claim.statement}"
+        if finding is None:
+            return f"{head}\n\n**The examination raised.**\n\n```\n{self.error.strip()}\n```"
+        evidence = [f"- {item}{'' if item.holds else ' (does not hold)'}" for item in finding.evidence]
+        twins = [f"- {twin.name}: {'caught' if twin.caught else 'NOT caught'}" for twin in finding.twins]
+        parts = [head, f"**Verdict: {finding.verdict}.** {claim.explanation}", f"*Criterion:* {claim.criterion}."]
+        parts += ["*Evidence:*", "\n".join(evidence), "*Broken twins, which must be caught:*", "\n".join(twins)]
+        return "\n\n".join(parts)

@@ -210,29 +210,6 @@ def checked_rungs(tableaus: Sequence[Tableau], steps: Sequence[int] | None) -> n
     return rungs
 
 
-def checked_callables(**items: object) -> None:
-    """Raise unless every item can be called.
-
-    Parameters
-    ----------
-    **items : callable
-        By name.
-
-    Raises
-    ------
-    TypeError
-        If one cannot be called.
-
-    Examples
-    --------
-    >>> checked_callables(start=len)
-    """
-    for name, item in items.items():
-        if not callable(item):
-            msg = f"{name}: expected a callable, got {_checks.describe(item)}"
-            raise TypeError(msg)
-
-
 def start_and_normals(start: Start, n: int, count: int, seeds: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Return n start states and `count` standard normals for each of their coordinates, independent for other seeds.
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ersde_theory import _checks
-from ersde_theory.errors._coupling import Reference, checked_callables, checked_rungs, couplings
+from ersde_theory.errors._coupling import Reference, checked_rungs, couplings
 from ersde_theory.errors._observables import OBSERVABLES, Observable, checked_observables
 from ersde_theory.errors._order_verdict import OrderVerdict, judge_order
 from ersde_theory.errors._points import StartAt
@@ -234,7 +234,7 @@ def weak_ladder(
     Giles 2008 (multilevel Monte Carlo); Giles and Szpruch 2014 (antithetic twins); Owen 1997 (scrambled nets); Giles
     and Waterhouse 2009 (multilevel quasi-Monte Carlo).
     """
-    checked_callables(denoise=denoise, start=start, reference=reference)
+    _checks.callables(denoise=denoise, start=start, reference=reference)
     functions = checked_observables(observables)
     _checks.instance(noise_scale, "noise_scale", NoiseScale)
     relative = _checks.positive_number(target, "target")

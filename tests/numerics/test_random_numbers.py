@@ -145,3 +145,17 @@ def test_start_state_has_its_own_stream_and_scale():
     np.testing.assert_array_equal(start, 80.0 * standard_normal(6, 0, (2,), 0, 50, START_NOISE))
     assert not np.isin(start / 80.0, standard_normal(6, 0, (2,), 0, 50)).any()
     assert checked_seed(np.int64(5)) == 5
+
+
+@pytest.mark.parametrize("row_shape", [(2**13,), (2**16,), (3,)])
+def test_threads_and_place_do_not_change_the_numbers(row_shape):
+    """Assert the same bits from several threads, from inside a block, and in memory of another dtype and layout."""
+    first, last = (3, 23) if row_shape != (3,) else (1000, 40_000)
+    wanted = standard_normal(7, 2, row_shape, first, last)
+    np.testing.assert_array_equal(standard_normal(7, 2, row_shape, first, last, threads=3), wanted)
+    single = np.empty(wanted.shape, dtype=np.float32)
+    assert standard_normal(7, 2, row_shape, first, last, out=single, threads=2) is single
+    np.testing.assert_array_equal(single, wanted.astype(np.float32))
+    strided = np.empty((2 * wanted.shape[0], *row_shape))[::2]
+    np.testing.assert_array_equal(standard_normal(7, 2, row_shape, first, last, out=strided), wanted)
+    assert standard_normal(7, 2, row_shape, 5, 5).shape == (0, *row_shape)

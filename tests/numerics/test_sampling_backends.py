@@ -79,3 +79,16 @@ def test_mixing_libraries_or_dtypes_is_refused(xp):
 
     with pytest.raises(ValueError, match=r"denoise: expected an array .*dtype .*, got"):
         sample(TAB, recast, xp.asarray(START), 5)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_start_and_noise_that_are_not_finite_are_refused(xp, bad):
+    """Assert an error for one bad number, and none for finite ones whose sum is not."""
+    start, noise = np.array(START), np.array(NOISE)
+    start[17, 1] = noise[2, 5, 0] = bad
+    with pytest.raises(ValueError, match="start: expected finite numbers"):
+        sample(TAB, LAW.denoise, xp.asarray(start), xp.asarray(NOISE))
+    with pytest.raises(ValueError, match="noise: expected finite numbers"):
+        sample(TAB, LAW.denoise, xp.asarray(START), xp.asarray(noise))
+    huge = xp.asarray(np.full((4000, 2), float(np.finfo(xp.dtype_name).max) / 100.0))
+    sample(schemes.er_sde(TimeGrid([2.0, 1.0]), NoiseScale.ode(), 1), lambda y, _: 0.0 * y, huge)

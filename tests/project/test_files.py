@@ -22,7 +22,7 @@ TEXT = {
     ".yml",
     "",
 }
-LARGEST = 2**20
+LARGEST, LARGEST_WEIGHTS = 2**20, 2_000_000
 # An absolute path into someone's machine; the pieces are joined so that this line is none.
 FOLDERS = ("home", "mnt", "opt", "private", "root", "tmp", "Users", "usr", "var", "work")
 MACHINE_PATH = re.compile(rf"(?<![\w.:/$}}>-])/(?:{'|'.join(FOLDERS)})/\w|\b[A-Z]:\\Users\b")
@@ -70,6 +70,7 @@ def test_text_files_end_with_one_newline_and_no_conflict_marker():
 
 
 def test_no_file_is_large():
-    """Assert that no file of the repository is above one mebibyte."""
-    large = [str(p.relative_to(ROOT)) for p in listed_files() if p.stat().st_size > LARGEST]
+    """Assert that no file of the repository is above one mebibyte, and no network's weights above 2 MB."""
+    limits = {".safetensors": LARGEST_WEIGHTS}
+    large = [str(p.relative_to(ROOT)) for p in listed_files() if p.stat().st_size > limits.get(p.suffix, LARGEST)]
     assert not large, "\n".join(large)

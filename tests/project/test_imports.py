@@ -24,6 +24,7 @@ GLUE = tuple(
         "problems",
         "report",
         "studies",
+        "vectors",
     )
 )
 SYMBOLIC = ("ersde_theory.derivations",)
@@ -32,6 +33,7 @@ MAY_USE_FIGURES = (
     "ersde_theory.audit.command",
     "ersde_theory.cli",
     "ersde_theory.laboratory.command",
+    "ersde_theory.models.command",
     "ersde_theory.network_errors.command",
     "ersde_theory.report",
     "ersde_theory.studies.command",
@@ -59,9 +61,10 @@ MAY_BE_HEAVY = (
     "ersde_theory.integrations",
     "analytic._isotropic_numba",
     "ersde_theory._combination_numba",
+    "ersde_theory._combination_torch",
 )
 # Distributions whose import name is not their name with "-" for "_".
-IMPORT_NAME = {"scikit-learn": "sklearn"}
+IMPORT_NAME = {"python-flint": "flint", "scikit-learn": "sklearn"}
 
 
 def is_numerics(name: str) -> bool:

@@ -96,6 +96,7 @@ WITHOUT_EXAMPLES = (
     "ersde_theory.models.command",
     "ersde_theory.network_errors.command",
     "ersde_theory.studies.command",
+    "ersde_theory.vectors.command",
 )
 
 

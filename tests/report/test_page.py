@@ -14,7 +14,7 @@ from ersde_theory.records import LabelledArray, Record
 from ersde_theory.report import VerifyRun, document, page, summary
 from paper_figures import Settings, figure
 
-VOID = {"meta", "img", "br"}
+VOID = {"meta", "img", "br", "input"}
 
 
 class Reader(HTMLParser):

@@ -1,0 +1,128 @@
+"""One row of the loop on torch: the fewest sweeps through memory that are to be had.
+
+On the CPU the compiled pass of :mod:`ersde_theory._combination_numba` runs on the tensors' own memory, cut over
+torch's threads. On a GPU large states take one kernel that ``torch.compile`` makes (written for CUDA, tested on
+the CPU only). Everything else, and all that autograd has to follow, takes torch's own operations. On the CPU they
+round as the compiled pass does: which of the two is taken depends on the size of a batch, and the result must not.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import os
+import threading
+import warnings
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from ersde_theory import _combination
+
+if TYPE_CHECKING:
+    from ersde_theory._combination import Terms
+
+WORTH_THREADS = 2**18  # handing a part to another thread takes about as long as 2^16 numbers
+WORTH_COMPILING = 2**20  # below it a GPU spends its time on launching kernels, not on memory
+
+
+def combine(state: torch.Tensor, factor: float, terms: Terms) -> bool | None:
+    """Set ``state`` to ``factor * state`` plus each weight times its array: see :func:`_combination.combine`."""
+    if terms and _one_kind(state, [array for _, array in terms]):
+        if state.device.type == "cpu":
+            compiled = _combination.compiled_pass(state.numel())
+            if compiled is not None:
+                torch.autograd.graph.increment_version(state)  # numba changes it behind torch's back
+                return _on_threads(compiled, state, factor, terms)
+        elif state.device.type == "cuda" and state.numel() >= WORTH_COMPILING and _in_one_kernel(state, factor, terms):
+            return None
+    memory = state.untyped_storage().data_ptr()
+    terms = [(w, a.clone() if a.untyped_storage().data_ptr() == memory else a) for w, a in terms]
+    state.mul_(factor)
+    for weight, array in terms:
+        if state.device.type == "cpu":
+            state.add_(weight * array)
+        else:
+            state.add_(array, alpha=weight)  # one sweep; the product is not rounded
+    return None
+
+
+def _one_kind(state: torch.Tensor, arrays: list[torch.Tensor]) -> bool:
+    """Return whether all are plain dense tensors of the state's kind that autograd does not follow, apart from it."""
+    dtype, device, shape = state.dtype, state.device, state.shape
+    if dtype not in (torch.float32, torch.float64):
+        return False
+    followed = torch.is_grad_enabled()
+    for a in (state, *arrays):
+        if type(a) is not torch.Tensor or a.dtype != dtype or a.device != device or a.shape != shape:
+            return False
+        if not a.is_contiguous() or (followed and a.requires_grad):
+            return False
+    place, size = state.data_ptr(), state.nbytes
+    return all(abs(a.data_ptr() - place) >= size for a in arrays)
+
+
+def _on_threads(compiled: Callable[..., bool], state: torch.Tensor, factor: float, terms: Terms) -> bool:
+    """Run the compiled pass on the tensors' memory, a part of it on each of torch's threads."""
+    flat = _flat(state)
+    flat_terms = [(w, _flat(a)) for w, a in terms]
+
+    def run(first: int, last: int) -> bool:
+        part = [(w, a[first:last]) for w, a in flat_terms]
+        return _combination.run_compiled(compiled, flat[first:last], factor, part)
+
+    threads = torch.get_num_threads() if flat.size >= WORTH_THREADS else 1
+    cuts = [flat.size * i // threads for i in range(threads + 1)]
+    parts = list(itertools.pairwise(cuts))
+    others = [_pool(os.getpid(), threads - 1).submit(run, *part) for part in parts[1:]] if threads > 1 else []
+    finite = run(*parts[0])
+    return all([finite, *(other.result() for other in others)])
+
+
+def _flat(tensor: torch.Tensor) -> Any:
+    """Return a contiguous tensor's memory as a flat NumPy array."""
+    return tensor.detach().numpy().reshape(-1)
+
+
+@functools.cache
+def _pool(process: int, workers: int) -> ThreadPoolExecutor:  # noqa: ARG001
+    """Return the threads of a process: a forked one has none of its parent's."""
+    return ThreadPoolExecutor(workers, thread_name_prefix="combine")
+
+
+def _in_one_kernel(state: torch.Tensor, factor: float, terms: Terms) -> bool:
+    """Run the kernel that torch.compile makes; return False, and say so once, where it cannot make one."""
+    if _cannot_compile.is_set():
+        return False
+    numbers = [torch.tensor(number, dtype=torch.float64) for number in (factor, *(w for w, _ in terms))]
+    try:
+        one_kernel()(state.view(-1), numbers, [a.view(-1) for _, a in terms])
+    except Exception as problem:  # whatever a compiler may fail with, torch's own operations do the work
+        _cannot_compile.set()
+        msg = f"torch.compile gave no kernel for the sampler's update, which runs in several passes: {problem}"
+        warnings.warn(msg, RuntimeWarning, stacklevel=2)
+        return False
+    return True
+
+
+_cannot_compile = threading.Event()
+
+
+@functools.cache
+def one_kernel(backend: str = "inductor") -> Callable[..., None]:
+    """Return the update as torch.compile's one kernel; it is specialised for each number of terms by itself."""
+    compiled: Callable[..., None] = torch.compile(_update, backend=backend, fullgraph=True)
+    return compiled
+
+
+def _update(state: torch.Tensor, numbers: list[torch.Tensor], arrays: list[torch.Tensor]) -> None:
+    """Set the state to numbers[0] * state + sum of numbers[1 + j] * arrays[j].
+
+    The numbers are tensors of no axes on the host: those neither upcast nor make torch.compile start again.
+    """
+    total = numbers[0] * state
+    for number, array in zip(numbers[1:], arrays, strict=True):
+        total = total + number * array
+    state.copy_(total)

@@ -1,0 +1,78 @@
+"""Interception of every random operation of torch's dispatcher."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from ersde_theory.audit._run import Run
+from ersde_theory.audit._watch import Watch
+
+_STANDARD = frozenset({"randn", "randn_like"})
+_SCALED = frozenset({"normal", "normal_", "normal_functional"})
+_INTEGERS = frozenset({"randint", "randint_like", "random_", "random", "randperm"})
+
+
+class _Tap(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Sees every operation: random ones are replaced, the others watched."""
+
+    def __init__(self, run: Run, watch: Watch) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.run, self.watch = run, watch
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        out = func(*args, **kwargs)
+        if self.run.suspended:
+            return out
+        name = func.overloadpacket.__name__
+        if torch.Tag.nondeterministic_seeded in func.tags:
+            self._replace(name, args, kwargs, out)
+        else:
+            self.watch.after = len(self.run.evaluations)
+            self.watch.note(name, args, kwargs, out)
+        return out
+
+    def _replace(self, name: str, args: Any, kwargs: Any, out: torch.Tensor) -> None:
+        """Put what stands for a draw into the tensor that the operation filled."""
+        if name in _INTEGERS:
+            return  # seeds and shuffles; as data they would show in the numbers
+        if name not in _STANDARD | _SCALED:
+            self.run.problems.append(f"asks for random numbers that are no Gaussian draw: torch {name}")
+            return
+        if out.numel() == 0:
+            return
+        mean, std = (0.0, 1.0) if name in _STANDARD else _mean_and_std(name, args, kwargs)
+        self.run.suspended += 1
+        try:
+            if bool((torch.as_tensor(std) == 0.0).all()):
+                return
+            real = ((out.double() - mean) / std).cpu().numpy()
+            value = torch.from_numpy(self.run.take(real)).to(out.device)
+            out.copy_(value * std + mean)
+        finally:
+            self.run.suspended -= 1
+        self.watch.mark(out)
+
+
+def _mean_and_std(name: str, args: Any, kwargs: Any) -> tuple[Any, Any]:
+    """Return the arguments of normal and normal_."""
+    given = args[1:] if name != "normal" else args
+    mean = given[0] if given else kwargs.get("mean", 0.0)
+    std = given[1] if len(given) > 1 else kwargs.get("std", 1.0)
+    return mean, std
+
+
+@contextlib.contextmanager
+def torch_tap(run: Run) -> Iterator[Watch]:
+    """Intercept torch's random operations within the block; its generator is afterwards as before."""
+    watch = Watch()
+    run.on_new = watch.mark
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(run.seed)
+        with _Tap(run, watch):
+            yield watch

@@ -1,0 +1,280 @@
+"""A tableau run from outside: a state machine that consumes one value of the network at a time.
+
+The loop of :func:`ersde_theory.sample` calls the network itself. A scheduler is called by a pipeline instead, once a
+network value; between two values it makes one linear combination, into which all rows of the tableau in between
+(a correction and the prediction after it, say) are merged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from ersde_theory._finite_watch import NonFiniteError, all_finite
+from ersde_theory.integrations._fused import fused_step, sum_dtype
+from ersde_theory.tableau import Tableau
+
+
+@dataclass(frozen=True)
+class Step:
+    """What leads from the state of one evaluation to that of the next, or to the last row.
+
+    Attributes
+    ----------
+    factor : float
+        Of the state.
+    data : tuple of (int, float)
+        Evaluations with their weights, the newest first; never a weight 0.
+    noise : tuple of (int, float)
+        Draws with their weights.
+    """
+
+    factor: float
+    data: tuple[tuple[int, float], ...]
+    noise: tuple[tuple[int, float], ...]
+
+
+def steps_of(tab: Tableau) -> tuple[Step, ...]:
+    """Return the merged steps of a tableau whose row 0 feeds its first evaluation, one for each evaluation.
+
+    Parameters
+    ----------
+    tab : Tableau
+        The sampler.
+
+    Returns
+    -------
+    tuple of Step
+
+    Raises
+    ------
+    ValueError
+        If rows come before the first evaluation.
+
+    Examples
+    --------
+    >>> from ersde_theory import NoiseScale, TimeGrid, schemes
+    >>> steps_of(schemes.er_sde(TimeGrid([4.0, 1.0, 0.0]), NoiseScale.ode(), 1))[1]
+    Step(factor=0.0, data=((1, 1.0),), noise=())
+    """
+    if tab.evaluation[0] != 0:
+        msg = f"tab: expected a sampler that evaluates at its start, got {tab.name}"
+        raise ValueError(msg)
+    found: list[Step] = []
+    factor, data, noise = 1.0, dict[int, float](), dict[int, float]()
+    tables = [
+        list(zip(columns.tolist(), values.tolist(), strict=True))
+        for columns, values in ((tab.data_columns, tab.data), (tab.noise_columns, tab.noise))
+    ]
+    rows = zip(tab.previous.tolist(), tab.evaluation.tolist(), *tables, strict=True)
+    for r, (previous, evaluation, *entries) in enumerate(rows):
+        if r == 0:
+            continue
+        factor *= previous
+        for sums, (columns, values) in zip((data, noise), entries, strict=True):
+            if previous != 1.0:
+                for column in sums:
+                    sums[column] *= previous
+            for column, value in zip(columns, values, strict=True):
+                if column >= 0:
+                    sums[column] = sums.get(column, 0.0) + value
+        if evaluation >= 0 or r == tab.n_rows - 1:
+            found.append(Step(factor, _used(data), _used(noise)))
+            factor, data, noise = 1.0, {}, {}
+    return tuple(found)
+
+
+def _used(sums: dict[int, float]) -> tuple[tuple[int, float], ...]:
+    """Return the columns with a weight, the newest first."""
+    return tuple((k, sums[k]) for k in sorted(sums, reverse=True) if sums[k] != 0.0)
+
+
+class TableauStepper:
+    """Runs a tableau one network value at a time, on torch tensors.
+
+    Sums are taken in float32 at least, in float64 for a float64 state. Nothing that is given is changed or kept, and
+    nothing that is returned is used again. ``finite`` says after each step whether the network's value was, or is None
+    where that was not found out.
+
+    Parameters
+    ----------
+    tab : Tableau
+        The sampler; its row 0 feeds its first evaluation.
+    noise_factor : float
+        Multiplies every draw's weight; 1 is the sampler as it is.
+
+    Raises
+    ------
+    ValueError
+        If the tableau has rows before its first evaluation.
+
+    Examples
+    --------
+    >>> from ersde_theory import NoiseScale, TimeGrid, schemes
+    >>> stepper = TableauStepper(schemes.er_sde(TimeGrid([4.0, 1.0, 0.0]), NoiseScale.ode(), 1))
+    >>> x = torch.tensor([[8.0]])
+    >>> while not stepper.finished:
+    ...     x = stepper.advance(x, 0.5 * x)
+    >>> x.item()
+    2.5
+    """
+
+    def __init__(self, tab: Tableau, noise_factor: float = 1.0) -> None:
+        self.tab = tab
+        self.steps = steps_of(tab)
+        self.index = 0
+        self.finite: bool | None = None
+        self._noise_factor = noise_factor
+        self._shape: torch.Size | None = None
+        self._values: dict[int, tuple[float, torch.Tensor]] = {}
+        last_use = {k: i for i, step in enumerate(self.steps) for k, _ in step.data}
+        self._last_use = [last_use.get(k, -1) for k in range(len(self.steps))]
+        fed = tab.evaluation >= 0
+        self._units = list(zip(tab.alpha[fed].tolist(), tab.sigma[fed].tolist(), strict=True))
+
+    @property
+    def finished(self) -> bool:
+        """Whether every value has been consumed."""
+        return self.index == len(self.steps)
+
+    @property
+    def unit(self) -> tuple[float, float]:
+        """The alpha and sigma at which the next value is taken."""
+        return self._units[self.index]
+
+    def advance(
+        self,
+        state: torch.Tensor,
+        output: torch.Tensor,
+        normals: Callable[[int], torch.Tensor] | None = None,
+        *,
+        conversion: tuple[float, float] = (0.0, 1.0),
+        scale: float = 1.0,
+    ) -> torch.Tensor:
+        """Return the state at which the next value is wanted, or the last one.
+
+        Parameters
+        ----------
+        state : Tensor
+            Where the network was asked, in the coordinates of the tableau.
+        output : Tensor
+            Of the network. The data prediction is `scale` times ``conversion`` . (state, output).
+        normals : callable, optional
+            ``normals(draw)``, standard normals in the dtype of the sums; asked once for each draw with a weight.
+        conversion : tuple of float
+            Of the state (0 or 1) and of the output.
+        scale : float
+            Taken into the weights, which saves a pass over the data.
+
+        Returns
+        -------
+        Tensor
+            In the dtype of the sums.
+
+        Raises
+        ------
+        ValueError
+            If all values have been consumed, or noise is wanted and none is given.
+        """
+        if self.finished:
+            msg = f"step: expected at most {len(self.steps)} network values, got another one"
+            raise ValueError(msg)
+        self._check_shape(state, output)
+        step, index = self.steps[self.index], self.index
+        newest = 0.0
+        terms = []
+        for draw, weight in step.noise:
+            if normals is None:
+                msg = f"normals: expected a source of noise for draw {draw}, got None"
+                raise ValueError(msg)
+            terms.append((weight * self._noise_factor, normals(draw)))
+        for k, weight in step.data:  # the oldest is the last
+            if k == index:
+                newest = weight * scale
+            else:
+                terms.append((weight * self._values[k][0], self._values[k][1]))
+        oldest = min(self._values, default=index)
+        free = self._values[oldest][1] if oldest < index and self._last_use[oldest] <= index else None
+        result, value, self.finite = fused_step(state, output, free, conversion, (step.factor, newest), terms)
+        self._values[index] = (scale, value)
+        for k in [k for k in self._values if self._last_use[k] <= index]:
+            del self._values[k]
+        self.index += 1
+        return result
+
+    def _check_shape(self, state: torch.Tensor, output: torch.Tensor) -> None:
+        """Raise unless all that a step combines has one shape."""
+        if output.shape != state.shape:
+            msg = f"output: expected shape {tuple(state.shape)}, got {tuple(output.shape)}"
+            raise ValueError(msg)
+        if self._shape is not None and state.shape != self._shape:
+            msg = f"state: expected shape {tuple(self._shape)} as in the step before, got {tuple(state.shape)}"
+            raise ValueError(msg)
+        self._shape = state.shape
+
+
+class FiniteCheck:
+    """Finds the first value of a network that is not finite; on a device without making the host wait.
+
+    On the CPU the error comes at once. Elsewhere asking a tensor makes the host wait for the device, so the flags
+    stay there until :meth:`finish`.
+
+    Examples
+    --------
+    >>> check = FiniteCheck()
+    >>> check.see(torch.tensor([float("nan")]), "step 3, sigma 0.5")
+    Traceback (most recent call last):
+        ...
+    ersde_theory._finite_watch.NonFiniteError: model: expected finite values, got nan or inf at step 3, sigma 0.5
+    >>> check.finish()
+    """
+
+    def __init__(self) -> None:
+        self._pending: list[tuple[torch.Tensor, str]] = []
+
+    def see(self, value: torch.Tensor, where: str, finite: bool | None = None) -> None:
+        """Look at a value.
+
+        Parameters
+        ----------
+        value : Tensor
+            Of the network.
+        where : str
+            For the message.
+        finite : bool, optional
+            What is known of it.
+
+        Raises
+        ------
+        NonFiniteError
+            If it is not finite, on the CPU.
+        """
+        if finite:
+            return
+        if value.device.type != "cpu":
+            self._pending.append((torch.isfinite(value.detach()).all(), where))
+            return
+        if not all_finite(value.detach()):
+            raise _not_finite(where)
+
+    def finish(self) -> None:
+        """Wait for the device and report the first value that was not finite.
+
+        Raises
+        ------
+        NonFiniteError
+            If there is one.
+        """
+        pending, self._pending = self._pending, []
+        if pending and not bool(torch.stack([flag for flag, _ in pending]).all()):
+            raise _not_finite(next(where for flag, where in pending if not bool(flag)))
+
+
+def _not_finite(where: str) -> NonFiniteError:
+    """Return the error that says where."""
+    return NonFiniteError(f"model: expected finite values, got nan or inf at {where}")
+
+
+__all__ = ["FiniteCheck", "NonFiniteError", "Step", "TableauStepper", "steps_of", "sum_dtype"]

@@ -1,0 +1,116 @@
+"""``ersde audit`` on whole callables: verdicts, status, page, misuse."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from ersde_theory.cli import app
+from ersde_theory.records import Record
+
+pytest.importorskip("torch")
+
+SAMPLERS = Path(__file__).with_name("_samplers_to_audit.py")
+SHORT = ["--steps", "12", "--ladder", "10,20,40,80"]
+
+
+def run(*arguments):
+    """Run the command and return its result."""
+    return CliRunner().invoke(app, ["audit", *map(str, arguments)])
+
+
+def audited(tmp_path, name, *arguments):
+    """Audit a sampler of the file; return status, output and Record."""
+    result = run(f"{SAMPLERS}:{name}", "--out", tmp_path, "--json", tmp_path / "a.json", *SHORT, *arguments)
+    return result.exit_code, result.output, Record.from_json((tmp_path / "a.json").read_text("utf-8"))
+
+
+def test_right_sampler_has_status_0_and_a_page_that_needs_nothing(tmp_path):
+    """Assert that a right sampler is called correct, and that its page asks nothing of the network."""
+    status, output, record = audited(tmp_path, "euler")
+    assert status == 0, output
+    assert record.settings["verdict"] == "correct"
+    assert record.settings["nearest"] == "ER-SDE-1 (published) with φ = ode"
+    assert record.settings["bias_vanishes"] is True
+    page = (tmp_path / "index.html").read_text("utf-8")
+    assert "correct" in page
+    assert not re.findall(r'(?:src|href)\s*=\s*"(?!data:|#)', page)
+    assert "url(" not in page
+    assert "@import" not in page
+    assert json.loads((tmp_path / "audit.json").read_text("utf-8"))["name"] == "audit"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "causes"),
+    [
+        (["nodes=60"], ["riemann-sum"]),
+        (["nodes=60", "clip=1e-3"], ["riemann-sum", "noise-clip"]),
+        (["quiet_from=0"], ["noise-off"]),
+        (["scale=1.1"], ["noise-factor"]),
+    ],
+    ids=["riemann", "riemann and clip", "off", "factor"],
+)
+def test_faults_of_whole_callables_are_named(tmp_path, arguments, causes):
+    """Assert that faults in running code are found, and that the status is 1."""
+    given = [part for argument in arguments for part in ("--kwargs", argument)]
+    status, output, record = audited(tmp_path, "er_sde_2", *given, "--ladder", "0")
+    assert status == 1, output
+    assert record["fault"].tolist() == causes
+
+
+def test_right_er_sde_2_is_recognised(tmp_path):
+    """Assert that the same code without faults is ER-SDE-2 with exp_power."""
+    status, output, record = audited(tmp_path, "er_sde_2", "--ladder", "0")
+    assert status == 0, output
+    assert record.settings["nearest"] == "ER-SDE-2 (published) with φ = exp_power"
+
+
+def test_sampler_that_is_not_linear_is_undecidable(tmp_path):
+    """Assert that clipped data predictions are reported, with status 1 and a page."""
+    status, output, record = audited(tmp_path, "thresholding", "--ladder", "0")
+    assert status == 1, output
+    assert record.settings["verdict"] == "not linear"
+    assert record.settings["problems"]
+    assert (tmp_path / "index.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["nowhere"], "package.module:callable"),
+        (["no_such_module:f"], "no_such_module"),
+        (["no_such_file.py:f"], "no_such_file.py"),
+        ([f"{SAMPLERS}:eulr"], "did you mean 'euler'"),
+        ([f"{SAMPLERS}:euler", "--schedule", "flo"], "did you mean 'flow'"),
+        ([f"{SAMPLERS}:euler", "--convention", "k-difusion"], "did you mean 'k-diffusion'"),
+        ([f"{SAMPLERS}:euler", "--steps", "ten"], "--steps"),
+        ([f"{SAMPLERS}:euler", "--steps", "1"], "steps"),
+        ([f"{SAMPLERS}:euler", "--ladder", "10,20"], "at least 4"),
+        ([f"{SAMPLERS}:euler", "--kwargs", "nothing"], "name=value"),
+        ([f"{SAMPLERS}:euler", "--kwargs", "wrong=1"], "wrong"),
+        ([f"{SAMPLERS}:euler", "--against", "adam"], "did you mean 'adams'"),
+        ([f"{SAMPLERS}:euler", "--dtype", "float23"], "float32"),
+        ([f"{SAMPLERS}:phi"], "convention"),
+    ],
+)
+def test_misuse_has_status_2_and_says_what_was_expected(tmp_path, arguments, says):
+    """Assert that a wrong argument is answered in words."""
+    result = run(*arguments, "--out", tmp_path)
+    assert result.exit_code == 2, result.output
+    assert says in re.sub(r"[\s│]+", " ", result.output)
+
+
+def test_interruption_has_status_130(tmp_path, monkeypatch):
+    """Assert that an interrupted audit says so."""
+
+    def interrupted(*_arguments, **_options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ersde_theory.audit.verdict.judge", interrupted)
+    result = run(f"{SAMPLERS}:euler", "--out", tmp_path)
+    assert result.exit_code == 130
+    assert "interrupted" in result.output

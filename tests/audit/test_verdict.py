@@ -1,0 +1,129 @@
+"""Verdicts from read-outs: words, bias, limits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ersde_theory import ForwardProcess, NoiseScale, TimeGrid, schemes
+from ersde_theory.audit import judge, read_out
+from ersde_theory.audit.bias import bias, limit_of
+from ersde_theory.audit.conventions import own_scheme
+from ersde_theory.audit.matching import Tolerance
+from ersde_theory.audit.noise_scales import candidates, injected, mixed, own
+from ersde_theory.audit.observed import observe
+from ersde_theory.audit.verdict import Word
+
+EXP, ODE = NoiseScale.exp_power(), NoiseScale.ode()
+LADDER = (10, 20, 40, 80, 160)
+
+
+def karras(n):
+    """Return levels from 80 to 0.002 and 0."""
+    return TimeGrid.karras(n - 1, 80.0, 0.002, final_zero=True)
+
+
+def verdict_on(build, steps=(12,), ladder=()):
+    """Return the verdict on a scheme of ours, read out like any other."""
+    return judge(lambda n: read_out(own_scheme(build(n))), steps, ladder=ladder)
+
+
+@pytest.mark.parametrize(
+    ("build", "word", "says"),
+    [
+        (lambda n: schemes.er_sde(karras(n), EXP, 3), Word.CORRECT, "ER-SDE-3 (published) with φ = exp_power"),
+        (lambda n: schemes.dpm_solver_pp(karras(n), 2, eta=1.0), Word.CORRECT, "DPM-Solver++(2M) midpoint"),
+        (lambda n: schemes.ddim(karras(n), 0.5), Word.CORRECT, "DDIM, η = 0.5"),
+        (lambda n: schemes.edm_heun(karras(n)), Word.OTHER, "EDM Heun"),
+        (lambda n: schemes.euler_maruyama(karras(n), EXP), Word.OTHER, "Euler–Maruyama in y with φ = exp_power"),
+        (lambda n: schemes.er_sde(karras(n), mixed(EXP, 0.5), 2), Word.CORRECT, "x^0.5 exp_power^0.5"),
+        (lambda n: schemes.er_sde(karras(n), EXP, 3, variant="released"), Word.FAULTY, "100 nodes"),
+    ],
+    ids=["member", "dpm", "ddim", "heun", "euler-maruyama", "mixed", "released"],
+)
+def test_verdict_has_the_right_word(build, word, says):
+    """Assert that schemes are told apart and named."""
+    found = verdict_on(build)
+    assert found.word is word
+    assert says in found.reason
+
+
+def test_stranger_that_converges_is_another_family():
+    """Assert that an unknown consistent sampler is recognised by its bias: DDPM with the forward variance."""
+    process = ForwardProcess.vp_linear()
+
+    def forward(n):
+        grid = TimeGrid.uniform_in_time(process, n, 1.0, 1e-3)
+        return schemes.ddpm_ancestral(grid, variance="forward", process=process)
+
+    found = verdict_on(forward, ladder=LADDER)
+    assert found.word is Word.OTHER
+    assert found.bias.vanishes
+
+
+def test_stranger_that_does_not_converge_is_faulty():
+    """Assert that an unknown sampler with a bias that stays is faulty, with the limit in numbers."""
+
+    def biased(n):
+        tab = schemes.er_sde(karras(n), NoiseScale.reverse_sde(), 1)
+        wave = 1.0 + 0.1 * np.sin(np.arange(n + 1))[:, None]
+        return replace(tab, noise=tab.noise * wave * 1.2)
+
+    found = verdict_on(biased, ladder=LADDER)
+    assert found.word is Word.FAULTY
+    assert found.bias.limit_variance.vanishes is False
+    assert "does not vanish" in found.reason
+
+
+def test_silenced_noise_collapses_the_variance_to_a_limit():
+    """Assert that noise off with phi kept leaves a bias in the variance that more steps do not cure."""
+
+    def silenced(n):
+        tab = schemes.er_sde(karras(n), EXP, 2)
+        return replace(tab, noise=0.0 * tab.noise)
+
+    found = bias(silenced, LADDER)
+    assert found.limit_variance.vanishes is False
+    assert found.limit_variance.value < -0.02
+
+
+@pytest.mark.parametrize(("order", "expected"), [(1, 1.0), (2, 2.0)])
+def test_bias_has_the_order_of_the_scheme(order, expected):
+    """Assert that the order from the ladder is the scheme's."""
+    found = bias(lambda n: schemes.er_sde(TimeGrid.karras(n, 5.0, 0.05), ODE, order), (40, 80, 160, 320))
+    assert found.limit_variance.order.nearest == expected
+    assert found.vanishes
+
+
+def test_limits_of_made_up_errors():
+    """Assert that a limit is found with its uncertainty, and that an error of round-off counts as none."""
+    n = np.array([50, 100, 200, 400])
+    stays = limit_of(n, 0.02 + 1.0 / n, 1e-15)
+    assert stays.vanishes is False
+    assert abs(stays.value - 0.02) <= 2.0 * stays.uncertainty + 1e-9
+    assert limit_of(n, np.full(4, 1e-17), 1e-16).vanishes
+    assert limit_of(n, 1.0 / n**2, 1e-15).vanishes
+
+
+def test_two_readings_of_the_injected_noise_agree_for_members_only():
+    """Assert that ratio and noise say the same tau squared for a member, and not with another noise."""
+    tab = schemes.er_sde(TimeGrid.karras(10, 80.0, 0.002), EXP, 2)
+    both = injected(observe(tab))
+    np.testing.assert_allclose(both.tau_squared_of_ratio, both.tau_squared_of_noise, rtol=1e-11)
+    wrong = injected(observe(replace(tab, noise=1.1 * tab.noise)))
+    assert (np.abs(wrong.of_ratio / wrong.of_noise - 1.0) > 0.1).all()
+
+
+def test_power_is_fitted():
+    """Assert that an exponent that has no name is read off."""
+    seen = observe(schemes.er_sde(TimeGrid.karras(10, 80.0, 0.002), NoiseScale.power(1.37), 2))
+    assert candidates(seen, Tolerance())[0].noise_scale.name == "power(1.37)"
+
+
+def test_falling_phi_is_not_admissible():
+    """Assert that a sampler whose ratios need a falling phi/x has no phi of its own."""
+    seen = observe(schemes.er_sde(TimeGrid([4.0, 2.0, 1.0]), ODE, 1))
+    assert own(seen) is not None
+    assert own(replace(seen, ratio=1.1 * seen.ratio)) is None
