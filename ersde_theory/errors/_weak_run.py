@@ -233,7 +233,7 @@ class WeakRun:
         path = path.transpose(0, 2, 1).reshape(len(normals), n, *shape)
         coarse, fine = level.states(self.denoise, self.reference, start, path)
         here, there = ([self._observe(states) for states in runs] for runs in (coarse, fine))
-        return here[0], sum(here) / len(here) - sum(there) / len(there)
+        return here[0], np.mean(here, axis=0) - np.mean(there, axis=0)
 
     def _start_states(self, cube: np.ndarray) -> np.ndarray:
         """Return start states at points, checked."""

@@ -29,6 +29,7 @@ def common() -> None:
 def run_trials(
     json_file: Annotated[Path, typer.Option("--json", metavar="FILE", help="Where the Record goes.")],
     trials: Annotated[int, typer.Option(min=1, help="Number of random trials.")] = TRIALS,
+    first: Annotated[int, typer.Option(min=0, help="Number of the first; no rule was made on those from 300.")] = 0,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
 ) -> None:
     r"""Run random trials and broken twins, and count the verdicts that are wrong.
@@ -41,6 +42,8 @@ def run_trials(
         Of the Record.
     trials : int
         Number of random trials.
+    first : int
+        Number of the first. The rules of verdicts were made on those below 300.
     workers : int
         Processes.
 
@@ -51,7 +54,7 @@ def run_trials(
     """
     with progress_bar(Console(stderr=True)) as progress:
         task = progress.add_task("trials", total=trials + len(twins()))
-        record = study(trials, workers, lambda: progress.advance(task))
+        record = study(trials, workers, lambda: progress.advance(task), first=first)
     record.save(json_file)
     for label in ("twin", "trial"):
         for place in np.flatnonzero(record[f"{label}_outcome"] != ("wrong" if label == "twin" else "right")):

@@ -18,7 +18,7 @@ from ersde_theory.noise_scale import NoiseScale
 from ersde_theory.problems import Problem, problem
 
 DEFAULT_TARGET = 0.05
-FINEST = 10240  # steps to which an exact ladder that is undecided moves on
+FINEST = 40960  # steps to which an exact ladder that is undecided moves on
 _FINEST_ELSEWHERE = {Kind.LAW: 640, Kind.ODE: 2560, Kind.WEAK: 256}  # on other problems
 # Of each kind: the default ladder on Gaussian problems, and on others.
 _LADDERS: dict[Kind, tuple[Sequence[int], Sequence[int]]] = {
