@@ -71,11 +71,11 @@ FULL = Effort(
     multilevel_path_steps=3e8,
 )
 QUICK = Effort(
-    weak={"exp_power": WeakEffort((10, 20, 40, 80), (10, 20, 40, 80), 2e7)},
+    weak={"exp_power": WeakEffort((10, 20, 40, 80), (10, 20, 40, 80), 5e6)},
     gaussian_steps=(160, 320, 640, 1280),
     strong_steps=(20, 40, 80, 160),
     multilevel_steps=(10, 20, 40, 80),
-    strong_paths=4000,
-    plain_paths=20_000,
-    multilevel_path_steps=3e7,
+    strong_paths=2000,
+    plain_paths=10_000,
+    multilevel_path_steps=1e7,
 )

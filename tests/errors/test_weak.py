@@ -30,7 +30,14 @@ def mixture_ladder(build, **options):
     """Return the weak ladder of a scheme on the overlapping mixture with phi = exp_power."""
     phi, law = NoiseScale.exp_power(), OVERLAPPING
     tabs = [build(n, phi) for n in RUNGS]
-    return weak_ladder(tabs, phi, law.denoise, start_at(law), reference_of(law, exp_power), start_numbers=3, **options)
+    options = {"target": 0.1, "start_numbers": 3} | options
+    return weak_ladder(tabs, phi, law.denoise, start_at(law), reference_of(law, exp_power), **options)
+
+
+@pytest.fixture(scope="module")
+def ladder_of_order_two():
+    """Give the weak ladder of the published solver of order 2 on the overlapping mixture."""
+    return mixture_ladder(published(2), seed=2)
 
 
 def gaussian_ladder(tabs, phi=None, **options):
@@ -65,18 +72,18 @@ def test_multilevel_errors_match_exact_gaussian_moments():
 
 
 def test_estimates_are_unbiased_over_seeds():
-    """Assert that the average of 16 small runs, each with its own pilots and sizes, has no bias."""
+    """Assert that the average of 8 small runs, each with its own pilots and sizes, has no bias."""
     phi = NoiseScale.reverse_sde()
     tabs = [published(1)(n, phi) for n in (4, 8, 16, 32)]
-    ladders = [gaussian_ladder(tabs, seed=seed, max_path_steps=2.2e6) for seed in range(16)]
+    ladders = [gaussian_ladder(tabs, seed=seed, max_path_steps=2.2e6) for seed in range(8)]
     exact = np.array([np.subtract(*exact_moments(tab)) for tab in tabs])
     for k, name in enumerate(MOMENTS):
         deviations = np.array([ladder.errors(name)[0] - exact[:, k] for ladder in ladders])
         stated = np.array([np.diag(ladder.errors(name)[1]) for ladder in ladders]).mean(axis=0)
-        assert (np.abs(deviations.mean(axis=0)) < ALPHA_SIGMAS * np.sqrt(stated / 16)).all()
-        # 15 degrees of freedom: the ratio lies in [0.14, 3.1] but for one time in 10^4
+        assert (np.abs(deviations.mean(axis=0)) < ALPHA_SIGMAS * np.sqrt(stated / 8)).all()
+        # 7 degrees of freedom: the ratio lies in [0.03, 4.5] but for one time in 10^4
         ratio = deviations.var(axis=0, ddof=1) / stated
-        assert ((ratio > 0.14) & (ratio < 3.1)).all()
+        assert ((ratio > 0.03) & (ratio < 4.5)).all()
 
 
 def test_draws_of_areas_are_coupled_with_their_covariance():
@@ -95,7 +102,7 @@ def test_draws_of_areas_are_coupled_with_their_covariance():
     assert abs(errors[0]) > ALPHA_SIGMAS * covariance[0, 0] ** 0.5
 
 
-def differences_spread(law, phi, change, rungs, paths=4000):
+def differences_spread(law, phi, change, rungs, paths=1500):
     """Return the standard deviation of the differences of the mean square, level by level."""
     tabs = [schemes.er_sde(grid(n), phi, 2) for n in rungs]
     spreads = []
@@ -126,12 +133,11 @@ def test_variance_of_the_differences_falls_with_the_error(law):
     assert rate(lambda level: replace(level, seen=-level.seen)) < 0.2
 
 
-@pytest.mark.parametrize("order", [1, 2])
-def test_verdict_on_a_mixture_matches_the_known_weak_order(order):
+def test_verdict_on_a_mixture_matches_the_known_weak_order(ladder_of_order_two):
     """Assert weak order k of the published solvers of order k on a mixture, and that the other order is excluded."""
-    ladder = mixture_ladder(published(order), seed=order)
-    assert ladder.verdict().confirms(order)
-    assert ladder.verdict().contradicts(3 - order)
+    for order, ladder in ((1, mixture_ladder(published(1), seed=1)), (2, ladder_of_order_two)):
+        assert ladder.verdict().confirms(order)
+        assert ladder.verdict().contradicts(3 - order)
 
 
 @pytest.mark.parametrize(
@@ -144,9 +150,9 @@ def test_broken_twins_contradict_weak_order_two(fault):
     assert mixture_ladder(fault, seed=3).verdict().contradicts(2)
 
 
-def test_verdict_takes_fifty_times_fewer_path_steps_than_plain_monte_carlo():
+def test_verdict_takes_fifty_times_fewer_path_steps_than_plain_monte_carlo(ladder_of_order_two):
     """Assert the saving at equal standard errors, pilot and reference counted, and that its variances are right."""
-    ladder = mixture_ladder(published(2), seed=4)
+    ladder = ladder_of_order_two
     spent = int(ladder.path_steps.sum()) + ladder.pilot_path_steps
     for name in (None, *OBSERVABLES):
         assert ladder.plain_path_steps(name) > 50.0 * spent
