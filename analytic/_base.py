@@ -50,7 +50,7 @@ class LawBase(Law, abc.ABC):
     def _jacobian(self, xp: Any, y: Array, level: float | Array) -> Array: ...
 
     @abc.abstractmethod
-    def _draw(self, n: int, streams: list[np.random.Generator]) -> FloatArray: ...
+    def _place(self, chance: FloatArray, normal: FloatArray, added: float) -> FloatArray: ...
 
     def denoise(self, y: Array, noise_level: float | Array) -> Array:
         xp, rows, single = _checks.points(y, self.dim)
@@ -81,8 +81,19 @@ class LawBase(Law, abc.ABC):
         count = _checks.whole_number("n", n, minimum=1)
         level = _checks.real_number("noise_level", noise_level, minimum=0.0)
         streams = _checks.random_streams(seed, 3)
-        clean = self._draw(count, streams[:2])
+        clean = self._place(streams[0].random(count), streams[1].standard_normal((count, self.dim)), 0.0)
         return clean + level * streams[2].standard_normal((count, self.dim))
+
+    def sample_at(self, points: object, noise_level: float = 0.0) -> FloatArray:
+        from scipy.special import ndtri
+
+        what = f"points of shape (n, {1 + self.dim})"
+        place = _checks.host_array("points", points, ndims=(2,), what=what)
+        level = _checks.real_number("noise_level", noise_level, minimum=0.0)
+        if place.shape[1] != 1 + self.dim or place.min() <= 0.0 or place.max() >= 1.0:
+            msg = f"points: expected {what} in the open unit cube, got {_checks.describe(place)}"
+            raise ValueError(msg)
+        return self._place(place[:, 0], ndtri(place[:, 1:]), level**2)
 
     def _on(self, xp: Any, name: str, like: Array) -> Array:
         """Return a host array of this law by attribute, cast to ``like`` (kept)."""

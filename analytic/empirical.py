@@ -238,9 +238,8 @@ class EmpiricalDistribution(LawBase):
         identity = as_array(xp, np.eye(self.dim), y)
         return terms.gain[:, :, None] * identity + factor * scatter
 
-    def _draw(self, n: int, streams: list[np.random.Generator]) -> FloatArray:
+    def _place(self, chance: FloatArray, normal: FloatArray, added: float) -> FloatArray:
         edges = np.cumsum(self._weights)
         edges[-1] = 1.0
-        chosen = np.searchsorted(edges, streams[0].random(n), side="right")
-        smoothing = self._bandwidth * streams[1].standard_normal((n, self.dim))
-        return np.asarray(self._points[chosen] + smoothing)
+        chosen = np.searchsorted(edges, chance, side="right")
+        return np.asarray(self._points[chosen] + (self._bandwidth**2 + added) ** 0.5 * normal)

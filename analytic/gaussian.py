@@ -143,6 +143,6 @@ class Gaussian(LawBase):
         one = (axes[None, :, :] * gain[:, None, :]) @ axes.T
         return one + xp.zeros((y.shape[0], 1, 1), dtype=y.dtype, device=_checks.device_of(y))
 
-    def _draw(self, n: int, streams: list[np.random.Generator]) -> FloatArray:
-        normal = streams[1].standard_normal((n, self.dim))
-        return self._mean + _covariance.draw(self._spectrum, normal)
+    def _place(self, chance: FloatArray, normal: FloatArray, added: float) -> FloatArray:  # noqa: ARG002
+        spectrum = self._spectrum._replace(variances=self._spectrum.variances + added)
+        return self._mean + _covariance.draw(spectrum, normal)

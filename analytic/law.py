@@ -218,6 +218,40 @@ class Law(Protocol):
         """
         ...
 
+    def sample_at(self, points: object, noise_level: float = 0.0) -> FloatArray:
+        """Return ``x_0 + noise_level * eps`` as a function of points in the unit cube.
+
+        Uniform points give draws of the law; points that fill the cube evenly give means with less error.
+
+        Parameters
+        ----------
+        points : array_like, shape (n, 1 + d)
+            In the open unit cube. The first coordinate chooses a component (a Gaussian has none), the others become
+            normals.
+        noise_level : float
+            Finite level >= 0.
+
+        Returns
+        -------
+        ndarray, shape (n, d), float64
+
+        Raises
+        ------
+        TypeError
+            If an argument is of the wrong kind.
+        ValueError
+            If a point is outside the open cube or of another dimension, or the level negative or not finite.
+
+        Examples
+        --------
+        >>> from analytic import GaussianMixture
+        >>> law = GaussianMixture([0.5, 0.5], [-1.0, 1.0], 0.25)
+        >>> law.sample_at([[0.1, 0.5], [0.9, 0.5]], noise_level=2.0)
+        array([[-1.],
+               [ 1.]])
+        """
+        ...
+
     def scaled(self, alpha: float) -> Law:
         """Return the law of ``alpha * x_0``, of the same class.
 

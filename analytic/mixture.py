@@ -149,12 +149,12 @@ class GaussianMixture(LawBase):
         spread = _covariance.scaled(self._spectrum, factor**2)
         return GaussianMixture(self._weights, factor * self._means, spread)
 
-    def _draw(self, n: int, streams: list[np.random.Generator]) -> FloatArray:
+    def _place(self, chance: FloatArray, normal: FloatArray, added: float) -> FloatArray:
         edges = np.cumsum(self._weights)
         edges[-1] = 1.0
-        chosen = np.searchsorted(edges, streams[0].random(n), side="right")
-        normal = streams[1].standard_normal((n, self.dim))
-        return np.asarray(self._means[chosen] + _covariance.draw(self._spectrum, normal, chosen))
+        chosen = np.searchsorted(edges, chance, side="right")
+        spectrum = self._spectrum._replace(variances=self._spectrum.variances + added)
+        return np.asarray(self._means[chosen] + _covariance.draw(spectrum, normal, chosen))
 
     # Isotropic components: distances are all that is needed.
 

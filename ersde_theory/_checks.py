@@ -111,6 +111,14 @@ def instance(value: Any, name: str, kind: type) -> Any:
     return value
 
 
+def callables(**items: object) -> None:
+    """Raise unless every item can be called."""
+    for name, item in items.items():
+        if not callable(item):
+            msg = f"{name}: expected a callable, got {describe(item)}"
+            raise TypeError(msg)
+
+
 def _any_real(value: Any, name: str) -> float:
     """Return `value` as a float, inf and nan allowed."""
     if isinstance(value, bool) or not isinstance(value, (numbers.Real, np.ndarray)):

@@ -289,11 +289,32 @@ class OutputLaw:
 
     def _against(self, target: Density, compare: Callable[[Comparison], tuple[float, float]]) -> Computed:
         """Return a comparison with a target."""
-        if not callable(target):
-            msg = f"target_log_density: expected a callable, got {_checks.describe(target)}"
-            raise TypeError(msg)
+        _checks.callables(target_log_density=target)
         pairs = [Comparison(rule, target) for rule in self._rules]
         return self._computed([compare(pair) for pair in pairs], self.mass_defect + pairs[0].target_defect)
+
+
+def can_propagate(tab: Tableau) -> bool:
+    """Return whether :func:`propagate_law` supports a tableau.
+
+    Parameters
+    ----------
+    tab : Tableau
+        The sampler.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    See :func:`propagate_law`.
+    """
+    try:
+        read_plan(_checks.instance(tab, "tab", Tableau))
+    except ValueError:
+        return False
+    return True
 
 
 def propagate_law(
@@ -345,6 +366,8 @@ def propagate_law(
     >>> from ersde_theory.exact_gaussian import output_moments
     >>> data = Gaussian([0.7], 0.25)
     >>> tab = schemes.er_sde(TimeGrid.karras(10, 5.0, 0.05), NoiseScale.reverse_sde(), order=2)
+    >>> can_propagate(tab)
+    True
     >>> law = propagate_law(tab, data.denoise, lambda y: data.log_density(y, 5.0))
     >>> abs(law.variance().value - output_moments(tab, 0.7, 0.25)[1]) < 1e-12
     np.True_
@@ -354,10 +377,7 @@ def propagate_law(
     Trefethen, Weideman (2014), The exponentially convergent trapezoidal rule.
     """
     plan = read_plan(_checks.instance(tab, "tab", Tableau))
-    for name, value in (("denoise", denoise), ("start_log_density", start_log_density)):
-        if not callable(value):
-            msg = f"{name}: expected a callable, got {_checks.describe(value)}"
-            raise TypeError(msg)
+    _checks.callables(denoise=denoise, start_log_density=start_log_density)
     allowed = _checks.integer(max_nodes, "max_nodes", minimum=16)
     if _checks.positive_number(tolerance, "tolerance") < _LEAST_TOLERANCE:
         msg = f"tolerance: expected a number >= {_LEAST_TOLERANCE:g}, got {tolerance}"
@@ -370,10 +390,10 @@ def propagate_law(
         passes = [*passes[-1:], Rule(Evolution(plan, denoise, allowed, resolution).run(start_log_density, support))]
         resolution *= _REFINEMENT
     law = OutputLaw(passes[-1], passes[-2], tab.n_rows)
-    if law.mass_defect > MASS_OFF:
-        msg = f"start_log_density: expected a density of mass 1, got one of mass {law.weights.sum():.9g}"
-        raise ValueError(msg)
-    return law
+    if law.mass_defect <= MASS_OFF:
+        return law
+    msg = f"start_log_density: expected a density of mass 1, got one of mass {law.weights.sum():.9g}"
+    raise ValueError(msg)
 
 
-__all__ = ["Computed", "OutputLaw", "ResolutionError", "propagate_law"]
+__all__ = ["Computed", "OutputLaw", "ResolutionError", "can_propagate", "propagate_law"]

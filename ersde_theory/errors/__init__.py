@@ -1,5 +1,7 @@
 """Estimators of errors: a value and its uncertainty, no thresholds; and fits of convergence orders."""
 
+from ersde_theory.errors._beside import DifferenceLadder as DifferenceLadder
+from ersde_theory.errors._beside import difference_ladder as difference_ladder
 from ersde_theory.errors._coupled import CoupledErrors as CoupledErrors
 from ersde_theory.errors._coupled import coupled_errors as coupled_errors
 from ersde_theory.errors._exact_local import LocalErrors as LocalErrors
@@ -28,6 +30,7 @@ __all__ = [
     "MIN_POINTS",
     "OBSERVABLES",
     "CoupledErrors",
+    "DifferenceLadder",
     "LocalErrors",
     "OneStep",
     "OrderFit",
@@ -38,6 +41,7 @@ __all__ = [
     "StrongLadder",
     "WeakLadder",
     "coupled_errors",
+    "difference_ladder",
     "differences_orders",
     "exact_local_error",
     "exact_strong_error",

@@ -37,7 +37,8 @@ class Coupling:
         Of the path.
     draws_of_coarse, draws_of_fine, seen : sparse arrays
         The draws of both runs from the path's normals, and what of the normals the coarse run's draws tell,
-        shapes (draws, normals) and (normals, draws). Normals are all Z, then all R of the intervals.
+        shapes (draws, normals) and (normals, draws). Normals are all Z, then all R of the intervals, these only
+        where somebody looks at areas.
     fine : Tableau or None
         None: the reference.
     evaluations : int
@@ -62,11 +63,11 @@ class Coupling:
     @property
     def normals(self) -> int:
         """Number of standard normals a coordinate."""
-        return 2 * (self.levels.size - 1)
+        return int(self.draws_of_coarse.shape[1])
 
     def states(
         self, denoise: Denoiser, reference: Reference, start: np.ndarray, normals: np.ndarray
-    ) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+    ) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
         """Return the coarse run's final states, and the fine run's: one, or it and its twin.
 
         Parameters
@@ -80,8 +81,7 @@ class Coupling:
 
         Returns
         -------
-        coarse : float64 array of shape (n, ...)
-        fine : tuple of such arrays
+        coarse, fine : tuple of float64 arrays of shape (n, ...)
 
         Examples
         --------
@@ -91,7 +91,7 @@ class Coupling:
         draws = self.draws_of_coarse @ flat
         coarse = sample(self.coarse, denoise, start, draws.reshape(-1, *start.shape))
         paths = (flat, 2.0 * (self.seen @ draws) - flat) if self.twin else (flat,)
-        return coarse, tuple(self._run_fine(denoise, reference, start, path) for path in paths)
+        return (coarse,), tuple(self._run_fine(denoise, reference, start, path) for path in paths)
 
     def _run_fine(self, denoise: Denoiser, reference: Reference, start: np.ndarray, flat: np.ndarray) -> np.ndarray:
         """Return the fine run's final states."""
@@ -132,7 +132,7 @@ def couplings(tableaus: Sequence[Tableau], noise_scale: NoiseScale, reference_ev
     >>> phi, grid = NoiseScale.reverse_sde(), TimeGrid([4.0, 2.0, 1.0])
     >>> tabs = [schemes.er_sde(TimeGrid([4.0, 1.0]), phi, 1), schemes.er_sde(grid, phi, 1)]
     >>> [(c.normals, c.evaluations, c.twin) for c in couplings(tabs, phi, 4)]
-    [(4, 5, True), (8, 34, True)]
+    [(2, 5, True), (8, 34, True)]
     """
     pairs = [_coupling(a, b, path_grid([a, b]), noise_scale, 0) for a, b in pairwise(tableaus)]
     finest = path_grid(tableaus[-1:]).refine(REFERENCE_REFINEMENT)
@@ -210,29 +210,6 @@ def checked_rungs(tableaus: Sequence[Tableau], steps: Sequence[int] | None) -> n
     return rungs
 
 
-def checked_callables(**items: object) -> None:
-    """Raise unless every item can be called.
-
-    Parameters
-    ----------
-    **items : callable
-        By name.
-
-    Raises
-    ------
-    TypeError
-        If one cannot be called.
-
-    Examples
-    --------
-    >>> checked_callables(start=len)
-    """
-    for name, item in items.items():
-        if not callable(item):
-            msg = f"{name}: expected a callable, got {_checks.describe(item)}"
-            raise TypeError(msg)
-
-
 def start_and_normals(start: Start, n: int, count: int, seeds: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Return n start states and `count` standard normals for each of their coordinates, independent for other seeds.
 
@@ -276,11 +253,13 @@ def _coupling(
 
     path = BrownianPath(noise_scale, grid, 0)
     matrix = draws_on_path(coarse, path)
+    of_fine = None if fine is None else draws_on_path(fine, path)
+    if of_fine is not None and max(matrix.indices.max(initial=-1), of_fine.indices.max(initial=-1)) < grid.n_steps:
+        matrix, of_fine = matrix[:, : grid.n_steps], of_fine[:, : grid.n_steps]
     inverse = np.linalg.pinv((matrix @ matrix.T).toarray(), rcond=1e-10, hermitian=True)
     seen = matrix.T @ csr_array(np.where(np.abs(inverse) > _SEEN_ALL, inverse, 0.0))
-    of_fine = None if fine is None else draws_on_path(fine, path)
     stochastic = coarse.is_stochastic if fine is None else fine.is_stochastic
-    twin = stochastic and matrix.shape[0] < 2 * grid.n_steps
+    twin = stochastic and matrix.shape[0] < matrix.shape[1]
     once = reference_evaluations * grid.n_steps if fine is None else fine.n_evaluations
     evaluations = coarse.n_evaluations + (2 if twin else 1) * once
     return Coupling(coarse, grid.levels, matrix, of_fine, seen, fine, evaluations, twin)

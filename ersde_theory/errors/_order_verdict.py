@@ -34,7 +34,8 @@ _SLOWEST = 0.9  # ratio of successive bends from which the slopes are not seen t
 _DRIFT_SAFETY = 1.75  # Aitken's rule falls short for logarithms
 _SIGNAL = 20.0  # error over standard error with which four points make a fit
 _GAINS = tuple(1.1**k for k in range(1, 146))  # factors of the paths, up to 1e6
-_MISSED = 1.5  # half-widths from the nearest multiple of 1/2 from which a ladder counts as not yet asymptotic
+_MISSED = 1.5  # half-widths from the nearest possible order from which a ladder counts as not yet asymptotic
+_UNITS = {0.5: "multiples of 1/2", 1.0: "whole numbers"}
 _BOUND_MARGIN = 1.0  # a lower bound is made of slopes that may still fall: it excludes what is a whole order lower
 _RESOLUTION = 1e-4  # relative size of what no expansion in 1/N explains, so that no interval is empty
 
@@ -148,6 +149,7 @@ def judge_order(
     floors: Any = None,
     covariance: Any = None,
     paths: Any = None,
+    unit: float = 0.5,
 ) -> OrderVerdict:
     """Return what errors on nested grids say about the order of convergence.
 
@@ -165,6 +167,9 @@ def judge_order(
         Of the errors, instead of standard errors, where they are correlated.
     paths : int or array of int, optional
         Paths behind the standard errors (an array is added up): their number is what `more_paths` extrapolates.
+    unit : {0.5, 1.0}
+        What orders are multiples of: along a noisy path of 1/2, of expectations and without noise of 1. Slopes that
+        rest between two are not yet asymptotic.
 
     Returns
     -------
@@ -191,10 +196,13 @@ def judge_order(
     Roache 1998 (Richardson check); Sidi 2003, Practical Extrapolation Methods (Aitken).
     """
     ladder = checked_ladder(steps, errors, standard_errors, floors, covariance)
+    if unit not in _UNITS:
+        msg = f"unit: expected one of {', '.join(map(str, _UNITS))}, got {unit!r}"
+        raise ValueError(msg)
     total = 0 if paths is None else int(_checks.nonnegative_array(paths, "paths").sum())
     verdict = _without_convergence(ladder)
     if verdict is None and ladder.usable.sum() >= MIN_POINTS:
-        verdict = _with_enough_points(ladder, total)
+        verdict = _with_enough_points(ladder, total, unit)
     elif verdict is None:
         verdict = _with_too_few_points(ladder, total)
     if verdict.outcome is Outcome.UNDECIDED:
@@ -204,7 +212,7 @@ def judge_order(
     return verdict
 
 
-def _with_enough_points(ladder: Ladder, paths: int) -> OrderVerdict:
+def _with_enough_points(ladder: Ladder, paths: int, unit: float) -> OrderVerdict:
     """Return the verdict on at least four usable points."""
     used = _near_asymptotic(ladder)
     if used.sum() < MIN_POINTS:
@@ -214,8 +222,9 @@ def _with_enough_points(ladder: Ladder, paths: int) -> OrderVerdict:
     slopes, drift = _drift(n, size, noise)
     drift_width = max((abs(end - order) for end in drift), default=0.0)
     width = max(half_width, drift_width)
-    if width < SETTLED and abs(order - 0.5 * round(2.0 * order)) > _MISSED * width:
-        reason = f"needs finer grids, for the slopes rest at {order:.2f} ± {width:.2f}, and orders are multiples of 1/2"
+    if width < SETTLED and abs(order - unit * round(order / unit)) > _MISSED * width:
+        rest = f"the slopes rest at {order:.2f} ± {width:.2f}, and orders are {_UNITS[unit]}"
+        reason = f"needs finer grids, for {rest}"
         return OrderVerdict(Outcome.UNDECIDED, order, width, reason)
     if width < SETTLED:
         return OrderVerdict(Outcome.ORDER, order, width, f"{n.size} points from N = {n[0]:g} to {n[-1]:g}")

@@ -15,7 +15,6 @@ from ersde_theory.errors._coupling import (
     BATCH_NUMBERS,
     Reference,
     Start,
-    checked_callables,
     checked_rungs,
     draws_on_path,
     path_grid,
@@ -188,7 +187,7 @@ def strong_ladder(
     ----------
     Kloeden and Platen 1992, section 9.3; ``math.md`` section 6.
     """
-    checked_callables(denoise=denoise, start=start, reference=reference)
+    _checks.callables(denoise=denoise, start=start, reference=reference)
     _checks.instance(noise_scale, "noise_scale", NoiseScale)
     count = _checks.integer(paths, "paths", minimum=2)
     root = _checks.integer(seed, "seed", minimum=0)

@@ -13,6 +13,7 @@ from ersde_theory.laboratory._headline_table import headline_table
 from ersde_theory.laboratory.declared import declared_table
 from ersde_theory.laboratory.headline import GAIN_WANTED, OBSERVABLES_WANTED
 from ersde_theory.laboratory.headline import study as headline_study
+from ersde_theory.laboratory.law_distances import distances
 from ersde_theory.laboratory.order_trials import TRIALS, study, twins
 from ersde_theory.progress import progress_bar
 
@@ -28,6 +29,7 @@ def common() -> None:
 def run_trials(
     json_file: Annotated[Path, typer.Option("--json", metavar="FILE", help="Where the Record goes.")],
     trials: Annotated[int, typer.Option(min=1, help="Number of random trials.")] = TRIALS,
+    first: Annotated[int, typer.Option(min=0, help="Number of the first; no rule was made on those from 300.")] = 0,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
 ) -> None:
     r"""Run random trials and broken twins, and count the verdicts that are wrong.
@@ -40,6 +42,8 @@ def run_trials(
         Of the Record.
     trials : int
         Number of random trials.
+    first : int
+        Number of the first. The rules of verdicts were made on those below 300.
     workers : int
         Processes.
 
@@ -50,7 +54,7 @@ def run_trials(
     """
     with progress_bar(Console(stderr=True)) as progress:
         task = progress.add_task("trials", total=trials + len(twins()))
-        record = study(trials, workers, lambda: progress.advance(task))
+        record = study(trials, workers, lambda: progress.advance(task), first=first)
     record.save(json_file)
     for label in ("twin", "trial"):
         for place in np.flatnonzero(record[f"{label}_outcome"] != ("wrong" if label == "twin" else "right")):
@@ -105,6 +109,34 @@ def run_headline(
     )
     enough = said["least_observables"] >= OBSERVABLES_WANTED and said["least_gain"] >= GAIN_WANTED
     raise typer.Exit(0 if enough and not said["missed"] else 1)
+
+
+@app.command(name="distances")
+def run_distances(
+    json_file: Annotated[Path, typer.Option("--json", metavar="FILE", help="Where the Record goes.")],
+    paths: Annotated[int, typer.Option(min=100, help="Coupled paths.")] = 50_000,
+    seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 0,
+) -> None:
+    r"""Hold the default and the released solver to three distances of laws on mixtures.
+
+    \f
+
+    Parameters
+    ----------
+    json_file : Path
+        Of the Record.
+    paths : int
+        Coupled paths.
+    seed : int
+        Of everything random.
+    """
+    record = distances(paths, seed)
+    record.save(json_file)
+    for i, problem in enumerate(record["problem"]):
+        for j, measure in enumerate(record["measure"]):
+            gains = ", ".join(f"{gain:.2f}" for gain in record["gain"][i, j])
+            counts = ", ".join(str(n) for n in record["evaluations"])
+            typer.echo(f"{problem}, {measure}: gains {gains} at {counts} evaluations")
 
 
 @app.command(name="declared")

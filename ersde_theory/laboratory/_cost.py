@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -59,8 +60,9 @@ def weak_cost(
         tableaus,
         noise_scale,
         law.denoise,
-        lambda n, seed: law.sample(n, noise_level=top, seed=seed),
+        functools.partial(law.sample_at, noise_level=top),
         sde_reference(law, noise_scale),
+        start_numbers=1 + law.dim,
         target=target,
         max_path_steps=max_path_steps,
         seed=seed,

@@ -13,8 +13,8 @@ class WeakEffort:
     ----------
     law_steps, control_steps : tuple of int
         Ladders of the propagated law, and of the differences from it: some of the former.
-    control_paths : int
-        Antithetic pairs of paths a step, of the differences.
+    control_path_steps : float
+        Most evaluations of the differences.
 
     Examples
     --------
@@ -24,7 +24,7 @@ class WeakEffort:
 
     law_steps: tuple[int, ...]
     control_steps: tuple[int, ...]
-    control_paths: int
+    control_path_steps: float
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,8 @@ class Effort:
 FULL = Effort(
     # with phi = x^2 some errors change sign at 10 to 40 steps; with exp_power long ladders are dear, and not needed
     weak={
-        "reverse_sde": WeakEffort((20, 40, 80, 160, 320, 640, 1280), (20, 40, 80, 160, 320, 640), 3000),
-        "exp_power": WeakEffort((20, 40, 80, 160, 320), (20, 40, 80, 160, 320), 400),
+        "reverse_sde": WeakEffort((20, 40, 80, 160, 320, 640, 1280), (20, 40, 80, 160, 320, 640), 6e8),
+        "exp_power": WeakEffort((20, 40, 80, 160, 320), (20, 40, 80, 160, 320), 1e8),
     },
     gaussian_steps=(160, 320, 640, 1280),
     strong_steps=(20, 40, 80, 160, 320, 640),
@@ -71,11 +71,11 @@ FULL = Effort(
     multilevel_path_steps=3e8,
 )
 QUICK = Effort(
-    weak={"exp_power": WeakEffort((10, 20, 40, 80), (10, 20, 40, 80), 200)},
+    weak={"exp_power": WeakEffort((10, 20, 40, 80), (10, 20, 40, 80), 5e6)},
     gaussian_steps=(160, 320, 640, 1280),
     strong_steps=(20, 40, 80, 160),
     multilevel_steps=(10, 20, 40, 80),
-    strong_paths=4000,
-    plain_paths=20_000,
-    multilevel_path_steps=3e7,
+    strong_paths=2000,
+    plain_paths=10_000,
+    multilevel_path_steps=1e7,
 )

@@ -45,7 +45,7 @@ def exact_errors(task: Task, kind: Kind) -> Ladders:
         found = step_errors(tables, float(mean), float(variance), phi, coarse[len(coarse) // 2 : -1])
     else:
         found = of_own_noise(task.entry, moment_errors(tables, float(mean), float(variance), phi))
-    return exact_ladders(task.steps, *found)
+    return exact_ladders(task.steps, *found, unit=0.5 if kind in (Kind.STRONG, Kind.LOCAL) else 1.0)
 
 
 def of_own_noise(entry: Scheme, found: _Found) -> _Found:

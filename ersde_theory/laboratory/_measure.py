@@ -18,8 +18,8 @@ from ersde_theory.noise_scale import NoiseScale
 from ersde_theory.problems import Problem, problem
 
 DEFAULT_TARGET = 0.05
-FINEST = 10240  # steps to which an exact ladder that is undecided moves on
-_FINEST_ELSEWHERE = {Kind.LAW: 640, Kind.ODE: 2560}  # those without noise of sampling on other problems
+FINEST = 40960  # steps to which an exact ladder that is undecided moves on
+_FINEST_ELSEWHERE = {Kind.LAW: 640, Kind.ODE: 2560, Kind.WEAK: 256}  # on other problems
 # Of each kind: the default ladder on Gaussian problems, and on others.
 _LADDERS: dict[Kind, tuple[Sequence[int], Sequence[int]]] = {
     Kind.EXACT: ((20, 40, 80, 160, 320, 640), (20, 40, 80, 160, 320, 640)),
@@ -45,7 +45,8 @@ def measure(
     """Measure the order of a scheme.
 
     On Gaussian problems every kind but ``law`` is exact, without sampling. On others ``strong`` and ``ode`` follow
-    coupled paths, ``weak`` differences of coupled levels, and ``law`` (on the line) propagates the density.
+    coupled paths, ``law`` (on the line) propagates the density, and ``weak`` takes expectations from that density, or
+    from differences of a scheme whose density is propagated, or elsewhere from differences of coupled levels.
 
     Parameters
     ----------
@@ -58,8 +59,8 @@ def measure(
     kind : {"exact", "law", "strong", "weak", "local", "ode"}
         Of error.
     steps : sequence of int, optional
-        The ladder; each a multiple of the one before. Default: what suits the kind; an exact one moves on to finer
-        grids while it is undecided.
+        The ladder; each a multiple of the one before. Default: what suits the kind; it moves on to finer grids while
+        it is undecided for want of these, unless it follows paths of the SDE.
     target : float, optional
         Standard error of a rung relative to its error, where there is sampling. Default 0.05.
     seed : int
@@ -111,9 +112,10 @@ def measure(
 
 
 def _may_settle(result: Measurement, finest: int) -> bool:
-    """Return whether a ladder without sampling noise is undecided, and finer grids could decide it."""
+    """Return whether a ladder is undecided for want of finer grids, not of paths."""
     return (
         result.verdict.outcome is Outcome.UNDECIDED
+        and result.verdict.more_paths == 0
         and int(result.steps[-1]) < finest
         and bool((np.abs(result.errors[:, -1]) > FLOOR_FACTOR * result.floors[:, -1]).any())
     )

@@ -91,20 +91,22 @@ class Measurement:
     def verdict(self) -> OrderVerdict:
         """Verdict on the scheme: that of its slowest quantity.
 
-        Quantities that are exact up to round-off have no say. Where all that is decided is faster than declared, one
-        that is not decided rules, for it may be the slow one.
+        Quantities that are exact up to round-off have no say. Where all that is decided or bounded is faster than
+        declared, one that is not decided rules, for it may be the slow one.
         """
         exact = (np.abs(self.errors) <= FLOOR_FACTOR * self.floors).all(axis=1)
         inexact = [v for v, is_exact in zip(self.verdicts, exact, strict=True) if not is_exact]
         decided = sorted((v for v in inexact if v.outcome is Outcome.ORDER), key=lambda v: v.order)
-        rest = [v for v in inexact if v.outcome is not Outcome.ORDER]
-        if not decided:
-            return min(rest or self.verdicts, key=lambda v: v.outcome is Outcome.UNDECIDED)
-        faster = self.declared is not None and decided[0].contradicts(self.declared)
-        open_ones = [v for v in rest if v.outcome is Outcome.UNDECIDED]
-        if faster and open_ones and self.declared is not None and decided[0].order > self.declared:
+        bounds = sorted((v for v in inexact if v.outcome is Outcome.AT_LEAST), key=lambda v: v.order)
+        open_ones = [v for v in inexact if v.outcome is Outcome.UNDECIDED]
+        known = [*decided, *bounds]
+        if not known:
+            return (open_ones or self.verdicts)[0]
+        slowest = known[0]
+        declared = self.declared
+        if open_ones and declared is not None and slowest.contradicts(declared) and slowest.order > declared:
             return open_ones[0]
-        return decided[0]
+        return slowest
 
     @property
     def decided(self) -> bool:

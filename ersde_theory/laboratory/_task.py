@@ -46,7 +46,11 @@ class Ladders:
     path_steps: int = 0
 
 
-def exact_ladders(steps: tuple[int, ...], names: tuple[str, ...], errors: np.ndarray, floors: np.ndarray) -> Ladders:
+def exact_ladders(
+    steps: tuple[int, ...], names: tuple[str, ...], errors: np.ndarray, floors: np.ndarray, unit: float = 1.0
+) -> Ladders:
     """Return ladders without sampling, judged; arrays of shape (Q, L)."""
-    verdicts = tuple(judge_order(steps, row, floors=floor) for row, floor in zip(errors, floors, strict=True))
+    verdicts = tuple(
+        judge_order(steps, row, floors=floor, unit=unit) for row, floor in zip(errors, floors, strict=True)
+    )
     return Ladders(names, errors, np.zeros_like(errors), floors, verdicts)

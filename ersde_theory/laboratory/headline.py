@@ -42,6 +42,7 @@ from ersde_theory.laboratory._lines import (
 from ersde_theory.laboratory._measure import declared_order, measure
 from ersde_theory.laboratory._measurement import Kind
 from ersde_theory.laboratory._references import sde_reference
+from ersde_theory.laboratory._task import Task, silent
 from ersde_theory.noise_scale import NoiseScale
 from ersde_theory.problems import problem
 from ersde_theory.records import LabelledArray, Record
@@ -51,6 +52,7 @@ OBSERVABLES_WANTED, GAIN_WANTED = 4, 50.0
 _REFINEMENT = 2  # of the finest grid, for the reference
 # Half-widths that the interval of an order may have at most, and the declared order must be in it.
 _ODE, _STRONG_GAUSSIAN, _STRONG, _WEAK = 0.05, 0.02, 0.05, 0.1
+_CONTROL_TARGET = 0.003  # standard error of a rung relative to its error, if the budget does
 _MULTILEVEL_TARGET = 0.02  # standard error of a rung relative to its error
 _ON_GAUSSIANS = ("strong", "exact")
 CLAIMS = ("order-ode", "order-strong", "order-weak")
@@ -191,13 +193,14 @@ def weak_lines(entry: str | Scheme, noise_scale: str, effort: Effort, seed: int 
     True
     """
     found, phi, chosen = _scheme(entry), NoiseScale.from_name(noise_scale), problem("overlapping")
-    control = scheme(SCHEMES[0])
     ladders = effort.weak[noise_scale]
-    law = measure(control, phi, chosen, Kind.LAW.value, steps=ladders.law_steps)
+    law = measure(SCHEMES[0], phi, chosen, Kind.LAW.value, steps=ladders.law_steps)
     steps = ladders.control_steps
-    other = errors_against_law(found, control, law, phi, chosen, steps, ladders.control_paths, seed)
+    tableaus = tuple(found.tableau(chosen.make_grid(n), phi) for n in steps)
+    task = Task(found, phi, chosen, steps, tableaus, _CONTROL_TARGET, seed, silent)
+    other = errors_against_law(task, ladders.control_path_steps)
     declared = declared_order(found, phi, Kind.WEAK, gaussian=False)
-    table = zip(other.names, other.errors, other.standard_errors, other.verdicts, strict=True)
+    table = list(zip(other.names, other.errors, other.standard_errors, other.verdicts, strict=True))[1:]
     head = ("weak", found.name, noise_scale, chosen.name)
     return [line for line in lines_of(law, "weak", LAW, _WEAK) if line.quantity in OBSERVABLES] + [
         Line(*head, name, CONTROL, steps, e, s, said, declared, _WEAK) for name, e, s, said in table

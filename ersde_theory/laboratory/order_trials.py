@@ -216,7 +216,9 @@ def run_twin(number: int) -> Measurement:
     return measure(twin.scheme, twin.noise_scale, twin.problem, twin.kind.value, steps=twin.steps)
 
 
-def study(trials: int = TRIALS, workers: int = 2, advance: Callable[[], None] | None = None) -> Record:
+def study(
+    trials: int = TRIALS, workers: int = 2, advance: Callable[[], None] | None = None, *, first: int = 0
+) -> Record:
     """Return the verdicts of random trials and of the broken twins.
 
     Parameters
@@ -227,6 +229,8 @@ def study(trials: int = TRIALS, workers: int = 2, advance: Callable[[], None] | 
         Processes.
     advance : callable, optional
         Called after each.
+    first : int
+        Number of the first trial.
 
     Returns
     -------
@@ -240,24 +244,26 @@ def study(trials: int = TRIALS, workers: int = 2, advance: Callable[[], None] | 
     """
     begin = time.perf_counter()
     tell = advance or (lambda: None)
+    numbers = range(first, first + trials)
     found: list[Measurement] = []
     broken: list[Measurement] = []
     with ProcessPoolExecutor(workers) as pool:
         for target, results in (
             (broken, pool.map(run_twin, range(len(twins())))),
-            (found, pool.map(run_trial, range(trials))),
+            (found, pool.map(run_trial, numbers)),
         ):
             for result in results:
                 target.append(result)
                 tell()
     settings = {
         "trials": trials,
+        "first": first,
         "wrong": sum(item.contradicts for item in found),
         "undecided": sum(not item.contradicts and not item.agrees for item in found),
         "twins": len(broken),
         "twins_missed": sum(not item.contradicts for item in broken),
     }
-    arrays = _columns("trial", found, [str(n) for n in range(trials)])
+    arrays = _columns("trial", found, [str(n) for n in numbers])
     arrays |= _columns("twin", broken, [twin.name for twin in twins()])
     return Record("order-trials", settings, arrays, ("order-ode", "order-weak"), seconds=time.perf_counter() - begin)
 

@@ -358,3 +358,25 @@ def test_points_of_the_data_keep_their_order():
     np.testing.assert_array_equal(law.points, POINTS)
     assert law.bandwidth == 0.2
     assert EmpiricalDistribution(WIDE_POINTS).nearest(WIDE_POINTS).tolist() == list(range(30))
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_samples_at_uniform_points_have_the_moments_of_the_law_at_its_level(name):
+    """Assert mean and covariance with noise added, within 5 standard errors, and that the level counts."""
+    law, level, n = LAWS[name], 0.7, 40_000
+    points = np.random.default_rng(11).uniform(1e-12, 1.0, (n, 1 + law.dim))
+    x = law.sample_at(points, level)
+    covariance = law.covariance() + level**2 * np.eye(law.dim)
+    assert (np.abs(x.mean(axis=0) - law.mean) < 5.0 * np.sqrt(np.diag(covariance) / n)).all()
+    squares = (x - law.mean) ** 2
+    off = np.abs(squares.mean(axis=0) - np.diag(covariance)) / (squares.std(axis=0) / n**0.5)
+    assert (off < 5.0).all()
+    without = np.abs(squares.mean(axis=0) - np.diag(law.covariance())) / (squares.std(axis=0) / n**0.5)
+    assert (without > 5.0).all()
+
+
+@pytest.mark.parametrize("points", [[[0.5]], [[0.0, 0.5]], [[0.5, 1.0]]])
+def test_points_outside_the_open_cube_are_refused(points):
+    """Assert that points of another dimension or on the cube's faces are named."""
+    with pytest.raises(ValueError, match="points: expected points of shape"):
+        Gaussian([0.0], 1.0).sample_at(points)

@@ -23,6 +23,11 @@ def start_of(law):
     return lambda n, seed: law.sample(n, noise_level=TOP, seed=seed)
 
 
+def start_at(law):
+    """Return that start as a function of points in the unit cube."""
+    return lambda points: law.sample_at(points, TOP)
+
+
 def reference_of(law, phi, *, trajectory=False):
     """Return the analytic reference along a path given by standard normals."""
 

@@ -211,3 +211,16 @@ def test_bad_arguments_are_refused():
         judge_order(LADDER, 1.0 / LADDER, covariance=-np.eye(6))
     with pytest.raises(TypeError, match="declared: expected a number"):
         judge_order(LADDER, 1.0 / LADDER).confirms("2")
+
+
+def test_half_orders_are_possible_along_paths_only():
+    """Assert that slopes of 3/2 are an order along a path, and not yet one of expectations."""
+    n = np.array([20, 40, 80, 160, 320])
+    errors = 2.0 * n**-1.5
+    assert judge_order(n, errors).confirms(1.5)
+    of_means = judge_order(n, errors, unit=1.0)
+    assert of_means.outcome is Outcome.UNDECIDED
+    assert "whole numbers" in str(of_means)
+    assert judge_order(n, 2.0 * n**-2.0, unit=1.0).confirms(2)
+    with pytest.raises(ValueError, match=r"unit: expected one of 0\.5, 1\.0, got 0\.3"):
+        judge_order(n, errors, unit=0.3)

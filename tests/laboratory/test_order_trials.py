@@ -19,6 +19,7 @@ from ersde_theory.laboratory.order_trials import TRIALS, run_trial, run_twin, st
 from ersde_theory.noise_scale import NoiseScale
 from ersde_theory.problems import problem_names
 from ersde_theory.records import Record
+from tests.project._source import ROOT
 
 CHEAP = (Kind.EXACT, Kind.LOCAL)
 QUICK_TWINS = [k for k, twin in enumerate(twins()) if twin.problem == "gaussian"]
@@ -55,6 +56,31 @@ def test_trials_visit_every_kind_and_most_schemes():
     assert {item.kind for item in seen} == set(Kind)
     assert len({item.scheme for item in seen}) >= 30
     assert {item.problem.spectrum is None for item in seen} == {True, False}
+
+
+@pytest.mark.parametrize("name", ["order-trials", "order-trials-unseen"])
+def test_committed_record_is_of_the_trials_that_the_code_draws(name):
+    """Assert that every line is of the trial of its number, that counts follow from lines, and none is wrong."""
+    record = Record.load(ROOT / "docs" / "records" / f"{name}.json")
+    columns = ("scheme", "noise_scale", "problem", "kind")
+    lines = zip(record["trial"].tolist(), *(record[f"trial_{column}"].tolist() for column in columns), strict=True)
+    drawn = [trial(int(number)) for number in record["trial"]]
+    want = [(str(t.number), t.scheme, t.noise_scale, t.problem.name, t.kind.value) for t in drawn]
+    assert list(lines) == want
+    assert [t.number for t in drawn] == list(range(record.settings["first"], record.settings["first"] + len(drawn)))
+    assert record["twin"].tolist() == [twin.name for twin in twins()]
+    outcomes = record["trial_outcome"].tolist()
+    assert record.settings["wrong"] == outcomes.count("wrong") == 0
+    assert record.settings["undecided"] == outcomes.count("undecided")
+    assert set(record["twin_outcome"].tolist()) == {"wrong"}
+
+
+def test_study_starts_at_the_number_that_it_is_told(outcomes):
+    """Assert that trials 2 and 3 are run, and named so."""
+    outcomes([WRONG, WRONG, RIGHT, OPEN], [])
+    record = study(2, 1, first=2)
+    assert record["trial"].tolist() == ["2", "3"]
+    assert record["trial_outcome"].tolist() == ["right", "undecided"]
 
 
 def test_run_of_a_trial_measures_its_parts_with_its_number_as_the_seed(monkeypatch):
