@@ -39,7 +39,7 @@ def draw(record: Record) -> Figure:
     ...     "limit": LabelledArray(("score_error", "noise_scale"), np.array([[0.05]])),
     ... }
     >>> draw(Record("crossing", {}, arrays)).axes[0].get_title(loc="left")
-    'score off by 1 %'
+    '(a) score off by 1 %'
     """
     steps, errors = record["steps"].astype(float), record["score_error"]
     columns = 2 if errors.size > 1 else 1

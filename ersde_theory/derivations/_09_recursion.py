@@ -52,7 +52,7 @@ DISCRETE = Derivation(
     ),
     result=r"Noise does not average the network's error away; it shortens the memory for errors made earlier, where "
     r"$J < 1$, and lengthens it where $J > 1$.",
-    claims=("sde-quality", "one-step-bound"),
+    claims=("sde-quality", "sde-quality-imperfect", "one-step-bound"),
 )
 
 _s = sym.lam_s
@@ -98,7 +98,7 @@ CONTINUOUS = Derivation(
     result=r"With an exact score nothing is gained by noise; with errors made early and $J < 1$ a larger $\tau^2$ "
     r"forgets "
     r"them faster. Which of the two wins at a given number of steps is a matter of measurement.",
-    claims=("sde-quality",),
+    claims=("sde-quality", "sde-quality-imperfect"),
     shorthand=((_e, named("e", _lam)), (_own, named("e", _lam))),
 )
 
