@@ -1,7 +1,8 @@
 # make verify    the main job: every claim of the ledger with its derivations, without torch; says where the report is
 # make test      lint, types, import rules, doctests of every public example, tests
 # make docs      the documentation site, docs/_build/html/index.html, offline
-# The rest:      make figures | bench | lint | types | clean | test-minimal | verify-all | mutants | studies
+# The rest:      make figures | bench | lint | types | clean | test-minimal | verify-all | mutants | studies | vectors |
+#                audit-surveys | study-kill-test | study-scaling | test-s3
 #
 # Each target sets up its own environment first, once, and again when pyproject.toml or constraints.txt change.
 #   PYTHON=python3.12     the interpreter to build the environment with (>= 3.11; `make clean` before changing it)
@@ -14,7 +15,7 @@ WORKERS ?= 2
 VERIFY_ARGS ?=
 PYTEST_ARGS ?=
 FIGURES ?=
-BENCHMARKS ?= bench_sampling bench_tableaus bench_import
+BENCHMARKS ?= bench_sampling bench_tableaus bench_import bench_torch_loop bench_network bench_dropins
 
 SHELL := /bin/sh
 BIN := $(VENV)/bin
@@ -32,7 +33,7 @@ export PYTHONNOUSERSITE := 1
 test test-minimal: export OMP_NUM_THREADS := 1
 test test-minimal: export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: study-kill-test study-scaling test-s3 help verify verify-all mutants studies test test-minimal figures docs bench lint types clean
+.PHONY: study-kill-test study-scaling test-s3 vectors audit-surveys help verify verify-all mutants studies test test-minimal figures docs bench lint types clean
 .DELETE_ON_ERROR:
 
 help:
@@ -65,6 +66,13 @@ study-kill-test: $(VENV)/.test
 
 study-scaling: $(VENV)/.test
 	$(BIN)/python -m ersde_theory.studies.scaling --json docs/records/study-scaling.json
+
+# Certified coefficients bit for bit, trajectories to 1e-12; samplers of diffusers read out (minutes).
+vectors: $(VENV)/.test
+	$(BIN)/ersde vectors --check docs/vectors
+
+audit-surveys: $(VENV)/.bench
+	$(BIN)/python -m ersde_theory.audit.diffusers_survey --json docs/records/audit-diffusers.json
 
 # The export to S3 against a local server, whose many packages are not worth an every-day install.
 test-s3: $(VENV)/.test

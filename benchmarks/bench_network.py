@@ -1,13 +1,13 @@
 """Sampling a network: throughput against diffusers' own loop, and the solver's share of the time.
 
-    python benchmarks/bench_network.py [--json FILE] [--rounds 7] [--steps 8] [--size small|large] [--compiled]
+    python benchmarks/bench_network.py [--json FILE] [--rounds 7] [--steps 8] [--size tiny|small|large] [--compiled]
     python benchmarks/bench_network.py --device cuda --size large --steps 50 --json FILE      # the report of a GPU
 
-One randomly initialised diffusers UNet2DModel (small: >= 50 GFLOP an evaluation; large: 110 million weights), one
-batch, as many evaluations for everybody: diffusers' DDIM, DPM-Solver++ and ancestral Euler schedulers in the loop of
-its pipelines (network, `scheduler.step`), ER-SDE of order 3 with the noise of a seed and without noise, and the
-network alone. Parties take turns within a round, in one process, as they share the network. Exit status 1 if our loop
-calls the network another number of times than theirs, or its result is not finite.
+One randomly initialised diffusers UNet2DModel (tiny: milliseconds, so that loops show; small: >= 50 GFLOP an
+evaluation; large: 85 million weights), one batch, as many evaluations for everybody: diffusers' DDIM, DPM-Solver++ and
+ancestral Euler schedulers in the loop of its pipelines (network, `scheduler.step`), ER-SDE of order 3 with the noise of
+a seed and without noise, and the network alone. Parties take turns within a round, in one process, as they share the
+network. Exit status 1 if our loop calls the network another number of times than theirs, or its result is not finite.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from ersde_theory.models.compilation import compiled
 
 GOAL_RATIO, GOAL_SHARE, GOAL_GFLOP = 1.0, 0.02, 50.0
 SIZES = {
+    "tiny": {"channels": (32, 32), "side": 16, "batch": 8},
     "small": {"channels": (64, 128, 128), "side": 64, "batch": 5},
     "large": {"channels": (128, 256, 384, 512), "side": 64, "batch": 32},
 }
@@ -221,6 +222,8 @@ def _summary(rounds: list[dict[str, Any]], gflop: float) -> dict[str, Any]:
             ratio = of[theirs] / of[ours]
             found = verdict(ratio[quiet], GOAL_RATIO, at_least=True)
             result[f"{theirs} ÷ {ours}"] = asdict(_numbers(ratio)) | {"verdict": found}
+            processor = np.array([r[theirs]["processor_seconds"] / r[ours]["processor_seconds"] for r in rounds])
+            result[f"{theirs} ÷ {ours}, processor seconds"] = asdict(_numbers(processor))
     for name in (*OURS, *SCHEDULERS):
         for what, place in (("seconds", 0), ("processor_seconds", 1)):
             share = np.array([1.0 - r[name]["inside_network"][place] / r[name][what] for r in rounds])

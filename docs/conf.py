@@ -24,7 +24,7 @@ extensions = [
     "generated_pages",
     "mathml",
 ]
-exclude_patterns = ["_build", "_templates", "records", "vectors"]
+exclude_patterns = ["_build", "_templates", "vectors"]
 templates_path = ["_templates"]
 html_theme = "furo"
 html_title = "ersde-theory"

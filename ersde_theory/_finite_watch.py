@@ -98,7 +98,8 @@ class _OnDevice:
     def used(self, values: dict[int, Any], finite: bool | None) -> None:
         for key in sorted(values.keys() & self._unseen.keys()):
             row = self._unseen.pop(key)
-            if not finite:
+            # where the host need not wait, the cheapest look comes first
+            if not finite and not (self._every == 1 and all_finite(values[key].detach())):
                 self._look(values[key], row)
                 self._waiting += 1
         if self._waiting >= self._every or (finite is False and self._waiting):

@@ -17,6 +17,7 @@ from rich.console import Console
 from ersde_theory.audit.command import audit
 from ersde_theory.laboratory.command import order
 from ersde_theory.models.command import train_digits
+from ersde_theory.network_errors.command import measure
 from ersde_theory.progress import progress_bar
 from ersde_theory.studies.command import app as study_app
 from ersde_theory.vectors.command import vectors
@@ -36,13 +37,12 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
 )
-app.command()(figures)
 app.command()(order)
 app.command()(audit)
-app.add_typer(study_app)
+app.command()(measure)
 app.command()(train_digits)
+app.command()(figures)
 app.command()(vectors)
-app.command()(train_digits)
 app.add_typer(study_app)
 
 _WIDTH = 150  # columns of the table where the output is not a terminal
@@ -76,7 +76,7 @@ def common(
         typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and stop."),
     ] = False,
 ) -> None:
-    r"""Find out what is true about ER-SDE samplers, and how we know.
+    """Find out what is true about ER-SDE samplers, and how we know.
 
     \f
 
@@ -84,7 +84,7 @@ def common(
     ----------
     version : bool
         Show the version and stop.
-    """
+    """  # noqa: D301 - the form feed ends what --help shows
 
 
 @app.command()
@@ -105,7 +105,7 @@ def verify(
     ] = False,
     list_only: Annotated[bool, typer.Option("--list", help="List the claims and stop.")] = False,
 ) -> None:
-    r"""Compute the verdict of every claim of the ledger, check their derivations and write the report.
+    """Compute the verdict of every claim of the ledger, check their derivations and write the report.
 
     Exit status 0 if every verdict is the one the ledger states, every broken twin was noticed and no step of a
     derivation fails; 1 if not, 2 for a wrong argument, 130 if interrupted (what was finished is reported).
@@ -131,7 +131,7 @@ def verify(
     ------
     Exit
         With the status.
-    """
+    """  # noqa: D301 - the form feed ends what --help shows
     from ersde_theory.claims import ledger
 
     chosen = _chosen(ledger(), claims)

@@ -89,6 +89,7 @@ def draw(record: Record) -> Figure:
             tick.set_color(_COLOUR[record["vanishes"].tolist()[r]])
             tick.set_fontweight("bold" if record["vanishes"].tolist()[r] == "no" else "normal")
         axes[0][0].invert_yaxis()
+        axes[0][0].set_ylabel("program: what was audited")
         axes[0][0].set_xlabel("W2 over a spectrum, relative")
         axes[0][1].set_xlabel("|error of the variance| on N(0.7, 0.25)\n(data units squared)")
         axes[0][0].set_title("exact Wasserstein-2 distance", loc="left")

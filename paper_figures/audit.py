@@ -78,6 +78,7 @@ def draw(record: Record) -> Figure:
         _differences(axes[0][1], record)
         _errors(axes[1][0], axes[1][1], record)
         style.letter_panels(axes)
+        axes[0][1].legend(loc="center", fontsize=7.0)  # between what is off and round-off
         picture.suptitle(f"{settings['sampler']}: {settings['verdict']}", x=0.01, ha="left", fontsize=9.5)
     return picture
 
@@ -114,7 +115,6 @@ def _differences(panel: Axes, record: Record) -> None:
     panel.set_xlabel("step")
     panel.set_ylabel("difference from the certified coefficient")
     panel.set_title(r"coefficients (0 at the bottom)", loc="left")
-    panel.legend(fontsize=7.0)
 
 
 def _errors(left: Axes, right: Axes, record: Record) -> None:

@@ -26,7 +26,7 @@ def figures(
     seed: Annotated[int, typer.Option(min=0, max=2**64 - 1, help="Of everything random.")] = 0,
     list_only: Annotated[bool, typer.Option("--list", help="List the figures and stop.")] = False,
 ) -> None:
-    r"""Make the figures: PDF, SVG, PNG, and the numbers as JSON.
+    """Make the figures: PDF, SVG, PNG, and the numbers as JSON.
 
     \f
 
@@ -54,7 +54,7 @@ def figures(
     --------
     >>> figures(list_only=True)  # doctest: +ELLIPSIS
     fei             FEI and injected noise along the grid...
-    """
+    """  # noqa: D301 - the form feed ends what --help shows
     try:
         chosen = list(dict.fromkeys(figure(name).name for name in names or all_names()))
     except ValueError as error:

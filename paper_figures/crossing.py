@@ -78,7 +78,8 @@ FIGURES = {
         "the number of evaluations, for four noise scale functions and a score that is exact or off by 0.3, 1 and 3 "
         "per cent. With an exact score the distance falls throughout. With an imperfect one it ends at a floor "
         "(thick bars: the limit from the differential equation of the variance), lowest for the reverse SDE, highest "
-        "for the ODE; the curves cross where discretisation and score error are of one size.",
+        "for the ODE; the curves cross where discretisation and score error are of one size. A curve can dip below its "
+        "floor on the way, where the two errors cancel.",
         claims=("sde-quality-imperfect", "sde-quality-law"),
         compute=partial(record_of, "sde-quality-imperfect", "crossing"),
         draw=draw,

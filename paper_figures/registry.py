@@ -37,6 +37,13 @@ _MODULES = {
     "design": "design",
     "digits-networks": "digits_network_error",
     "digits-training": "digits_training",
+    "study-weak-order": "study_weak_order",
+    "network-one-step": "network_one_step",
+    "network-global-error": "network_errors",
+    "network-orders": "network_errors",
+    "network-score-error": "network_samples",
+    "network-precision": "network_errors",
+    "network-quality": "network_samples",
 }
 
 
@@ -131,15 +138,10 @@ def figure(name: str) -> PaperFigure:
 
     Examples
     --------
-    >>> figure("order").title
+    >>> figure("order").title  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
-    ValueError: figure: expected one of fei, one_step_error, orders, order-ode, order-strong, order-weak, quadrature,
-    vp-ve-parity, digits, order-ladder, work-precision, comparison, headline-orders, crossing, solution-space,
-    trajectories, samples, design, digits-networks, digits-training, got 'order'; did you mean 'orders'?
-    ValueError: figure: expected one of fei, one_step_error, orders, order-ode, order-strong, order-weak,
-    quadrature, vp-ve-parity, digits, order-ladder, work-precision, comparison, headline-orders, audit, atlas,
-    crossing, solution-space, trajectories, samples, design, got 'order'; did you mean 'orders'?
+    ValueError: figure: expected one of fei, ..., got 'order'; did you mean 'orders'?
     """
     if name not in _MODULES:
         near = difflib.get_close_matches(name, _MODULES, n=1, cutoff=0.3)

@@ -43,6 +43,7 @@ class Row:
 
     Examples
     --------
+    >>> from ersde_theory.audit._atlas_entries import ENTRIES
     >>> Row(ENTRIES[0], "25ca6c2", None, "no such file", 0.0).problem
     'no such file'
     """
@@ -70,6 +71,7 @@ def record(rows: Sequence[Row], seconds: float) -> Record:
 
     Examples
     --------
+    >>> from ersde_theory.audit._atlas_entries import ENTRIES
     >>> record([Row(ENTRIES[0], "25ca6c2", None, "no such file", 0.0)], 0.0)["verdict"].tolist()
     ['not run']
     """
@@ -112,6 +114,7 @@ def table(found: Record) -> str:
 
     Examples
     --------
+    >>> from ersde_theory.audit._atlas_entries import ENTRIES
     >>> print(table(record([Row(ENTRIES[0], "25ca6c2", None, "no such file", 0.0)], 0.0)).splitlines()[-1])
     | release | VE, order 1 | not run | no such file | | | | | |
     """

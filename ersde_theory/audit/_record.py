@@ -48,8 +48,8 @@ def record(verdict: Verdict, seconds: float = 0.0) -> Record:
         "convention": read.convention,
         "dtype": read.dtype,
         "coefficient_dtype": read.coefficient_dtype,
-        "precision": float(read.precision),
-        "reproduction": float(read.reproduction),
+        "precision": _known(read.precision),
+        "reproduction": _known(read.reproduction),
         "notes": list(read.notes),
         "problems": list(read.problems),
         "defects": len(verdict.defects),
@@ -128,11 +128,16 @@ def _limits(errors: Bias) -> dict[str, Limit]:
 def _limit(found: Limit) -> dict[str, Any]:
     """Return a limit as JSON values."""
     return {
-        "value": found.value,
-        "uncertainty": found.uncertainty,
+        "value": _known(found.value),
+        "uncertainty": _known(found.uncertainty),
         "order": str(found.order),
         "vanishes": found.vanishes,
     }
+
+
+def _known(value: float) -> float | None:
+    """Return a number as JSON has it: None for one that does not exist."""
+    return float(value) if np.isfinite(value) else None
 
 
 def _ladder(errors: Bias) -> dict[str, LabelledArray]:

@@ -5,11 +5,11 @@ Only used to explain: whether a sampler is linear is decided by its numbers.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from ersde_theory.audit._run import EPS
@@ -58,7 +58,7 @@ class Watch:
 
     def note(self, name: str, args: Any, kwargs: Any, out: Any) -> None:
         """Note one operation."""
-        inputs = [t for t in tree_leaves((args, kwargs)) if isinstance(t, torch.Tensor)]
+        inputs = [*_tensors(args), *_tensors(kwargs)]
         states = [t for t in inputs if t in self._known]
         if not states:
             return
@@ -70,11 +70,10 @@ class Watch:
         for tensor in inputs:
             if tensor not in self._known and tensor.is_floating_point():
                 self.coefficient_dtype = _coarser(self.coefficient_dtype, tensor)
-        for tensor in tree_leaves(out):
-            if isinstance(tensor, torch.Tensor):
-                self._known[tensor] = True
-                if tensor.is_floating_point():
-                    self.state_dtype = _coarser(self.state_dtype, tensor)
+        for tensor in _tensors(out):
+            self._known[tensor] = True
+            if tensor.is_floating_point():
+                self.state_dtype = _coarser(self.state_dtype, tensor)
 
     @property
     def reads(self) -> bool:
@@ -91,6 +90,17 @@ class Watch:
         if any(kind == "reads" for _, kind, _ in here):
             parts.append("the sampler looks at the state's numbers (a branch or a step that depends on data)")
         return "; ".join(parts)
+
+
+def _tensors(value: Any) -> Iterator[torch.Tensor]:
+    """Yield the tensors of an operation's arguments or results; torch's own walk through such trees is far slower."""
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, tuple | list):
+        for part in value:
+            yield from _tensors(part)
+    elif isinstance(value, dict):
+        yield from _tensors([*value.values()])
 
 
 def _is_linear(name: str, args: Any, states: list[torch.Tensor]) -> bool:

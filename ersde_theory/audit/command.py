@@ -5,8 +5,6 @@ from __future__ import annotations
 import ast
 import base64
 import time
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,8 +14,6 @@ from rich.console import Console
 from ersde_theory.progress import progress_bar
 
 if TYPE_CHECKING:
-    from ersde_theory.audit.readout import Readout
-    from ersde_theory.audit.targets import Calling
     from ersde_theory.audit.verdict import Verdict
     from ersde_theory.records import Record
 
@@ -75,7 +71,7 @@ def audit(
     json_file: _Json = None,
     out: _Out = Path("report/audit"),
 ) -> None:
-    r"""Read a sampler's coefficients from outside and say whether it is right, which one it is, and what is wrong.
+    """Read a sampler's coefficients from outside and say whether it is right, which one it is, and what is wrong.
 
     The target's code is run. Exit status 0 if the verdict is "correct", 1 if it is not or nothing could be decided, 2
     for a wrong argument, 130 if interrupted.
@@ -107,25 +103,27 @@ def audit(
         If an argument is wrong.
     Exit
         With the status.
-    """
-    from ersde_theory.audit.targets import Calling
-    from ersde_theory.audit.verdict import judge
+    """  # noqa: D301 - the form feed ends what --help shows
+    from ersde_theory.audit.conventions import load_target
+    from ersde_theory.audit.targets import Calling, audit_sampler
     from ersde_theory.laboratory.command import _check_outputs
 
     begin = time.perf_counter()
     try:
         arguments = dict(_pair(text) for text in kwargs or [])
         calling = Calling(convention, parametrisation, schedule, noise, arguments, to_zero)
-        read_at = _reader(target, calling, dtype)
+        loaded = load_target(target)
         counts, rungs = _numbers(steps, "--steps"), _numbers(ladder, "--ladder")
         rungs = () if rungs == (0,) else rungs
         _check_outputs(out, json_file)
         with progress_bar(Console(stderr=True)) as progress:
             task = progress.add_task(f"audit of {target}", total=1.0)
-            verdict = judge(
-                read_at,
+            verdict = audit_sampler(
+                loaded,
+                calling,
                 counts,
-                ladder=rungs,
+                rungs,
+                dtype=dtype,
                 against=against,
                 advance=lambda share: progress.update(task, completed=share),
             )
@@ -135,19 +133,6 @@ def audit(
         typer.echo("interrupted: nothing was decided", err=True)
         raise typer.Exit(_INTERRUPTED) from None
     _finish(verdict, time.perf_counter() - begin, out, json_file)
-
-
-def _reader(target: str, calling: Calling, dtype: str) -> Callable[[int], Readout]:
-    """Return what reads the target out on a number of steps."""
-    from ersde_theory.audit.conventions import load_target
-    from ersde_theory.audit.readout import read_out
-    from ersde_theory.audit.targets import boxes, convention_of
-
-    loaded = load_target(target)
-    if calling.convention == "auto":
-        calling = replace(calling, convention=convention_of(loaded))
-    box_at = boxes(loaded, calling)
-    return lambda n: read_out(box_at(n), dtype=dtype)
 
 
 def _pair(text: str) -> tuple[str, Any]:
@@ -208,7 +193,8 @@ def _print(verdict: Verdict, seconds: float) -> None:
         typer.echo("marginal consistency: constant data are a fixed point, and point masses keep their variance")
     for note in (*read.notes, *read.problems):
         typer.echo(f"note: {note}")
-    typer.echo(f"coefficients known to {read.precision:.1g}, own output reproduced to {read.reproduction:.1g}")
+    if read.tableau is not None:
+        typer.echo(f"coefficients known to {read.precision:.1g}, own output reproduced to {read.reproduction:.1g}")
     typer.echo(f"{seconds:.1f} s")
 
 

@@ -13,6 +13,7 @@ from ersde_theory.audit.members import Certified
 from ersde_theory.audit.noise_scales import NAMED
 from ersde_theory.audit.observed import Observed, observe
 from ersde_theory.forward_process import ForwardProcess
+from ersde_theory.integrations.choice import best_tableau
 from ersde_theory.interpolation import InterpolationVariable
 from ersde_theory.noise_scale import NoiseScale, NotAdmissible
 from ersde_theory.tableau import Tableau
@@ -163,7 +164,7 @@ def _without_noise(grid: TimeGrid) -> Iterator[_Choice]:
 
 def _predictor_correctors(grid: TimeGrid, phi: NoiseScale) -> Iterator[_Choice]:
     """Yield predictor-correctors that reuse the evaluation."""
-    yield "variable-order PEC", phi, partial(schemes.variable_order_pec, grid, phi)
+    yield "variable-order PEC", phi, partial(best_tableau, grid, phi)
     for name in _VARIABLES:
         variable = InterpolationVariable.from_name(name)
         for predictor, corrector in ((2, 3), (3, 3), (3, 4)):

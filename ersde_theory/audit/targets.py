@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from ersde_theory import _checks
+from ersde_theory.audit.bias import STEPS
 from ersde_theory.audit.conventions import bare_step, diffusers_scheduler, k_diffusion, released_er_sde
-from ersde_theory.audit.readout import BlackBox
+from ersde_theory.audit.readout import BlackBox, read_out, read_table
+from ersde_theory.audit.verdict import Verdict, judge
 from ersde_theory.forward_process import ForwardProcess
 from ersde_theory.noise_scale import NoiseScale
 from ersde_theory.time_grid import TimeGrid
@@ -21,7 +23,8 @@ SCHEDULES = ("ve-karras", "vp-linear", "vp-cosine", "flow", "flow-shift")
 _SHIFT = 3.0  # of flow-shift, as large image models have it
 _FIRST = {"vp-linear": 1.0, "vp-cosine": 0.99, "flow": 1.0, "flow-shift": 1.0}  # time of the start
 _LAST_VP = 1e-3  # time of the last level before 0
-_COSTLY = "use --convention to say which"
+_AUTO = "auto"
+_UNTOLD = "use --convention to say which"
 
 
 def grid_of(schedule: str, n_steps: int, *, to_zero: bool = True) -> TimeGrid:
@@ -78,7 +81,7 @@ class Calling:
     Attributes
     ----------
     convention : str
-        Of :data:`CONVENTIONS`.
+        Of :data:`CONVENTIONS`, or ``auto``: told from the target by :func:`audit_sampler`.
     parametrisation : str
         Of a k-diffusion sampler's network, or the release's: ``x_start``, ``noise`` or ``score``; empty for the usual.
     schedule : str
@@ -96,7 +99,7 @@ class Calling:
     've-karras'
     """
 
-    convention: str
+    convention: str = _AUTO
     parametrisation: str = ""
     schedule: str = ""
     noise: str = "own"
@@ -146,7 +149,7 @@ def convention_of(target: Callable[..., Any]) -> str:
         return "k-diffusion"
     if len(names) in (4, 5) and not inspect.isclass(target):
         return "step"
-    msg = f"target: expected one of the conventions {', '.join(CONVENTIONS)}, got arguments {names}; {_COSTLY}"
+    msg = f"target: expected one of the conventions {', '.join(CONVENTIONS)}, got arguments {names}; {_UNTOLD}"
     raise ValueError(msg)
 
 
@@ -197,6 +200,63 @@ def boxes(target: Callable[..., Any], calling: Calling) -> Callable[[int], Black
     )
 
 
+def audit_sampler(
+    target: Callable[..., Any],
+    calling: Calling | None = None,
+    steps: Sequence[int] = (10, 20, 50),
+    ladder: Sequence[int] = STEPS,
+    *,
+    dtype: str = "float64",
+    against: str = "any",
+    advance: Callable[[float], None] | None = None,
+) -> Verdict:
+    """Return the verdict on a callable: what ``ersde audit`` does.
+
+    Parameters
+    ----------
+    target : callable
+        A class or a function.
+    calling : Calling, optional
+        How it is called; told from the target unless given.
+    steps, ladder : sequence of int
+        As for :func:`~ersde_theory.audit.judge`.
+    dtype : str
+        Of the state.
+    against : {"any", "published", "adams"}
+        What it should be.
+    advance : callable, optional
+        Told the share that is done.
+
+    Returns
+    -------
+    Verdict
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is wrong, or the target looks like no convention. What the target raises is passed on.
+
+    Examples
+    --------
+    >>> def euler(x, d, sigma, sigma_next):
+    ...     return d + (x - d) * (sigma_next / sigma)
+    >>> print(audit_sampler(euler, steps=(10,), ladder=()))
+    correct: ER-SDE-1 (published) with φ = ode
+    """
+    given = calling or Calling()
+    if given.convention == _AUTO:
+        given = replace(given, convention=convention_of(target))
+    box_at = boxes(target, given)
+    return judge(
+        lambda n: read_out(box_at(n), dtype=dtype),
+        steps,
+        ladder=ladder,
+        read_ladder_at=lambda n: read_table(box_at(n), dtype=dtype),
+        against=against,
+        advance=advance,
+    )
+
+
 def _scheduler(target: Callable[..., Any], calling: Calling) -> Any:
     """Return a new scheduler."""
     config = dict(calling.arguments)
@@ -237,4 +297,4 @@ def _function(noise_scale: NoiseScale) -> Callable[[Any], Any]:
     return phi
 
 
-__all__ = ["CONVENTIONS", "SCHEDULES", "Calling", "boxes", "convention_of", "grid_of"]
+__all__ = ["CONVENTIONS", "SCHEDULES", "Calling", "audit_sampler", "boxes", "convention_of", "grid_of"]

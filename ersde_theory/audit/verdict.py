@@ -87,6 +87,7 @@ def judge(
     ladder: Sequence[int] = STEPS,
     against: str = "any",
     advance: Callable[[float], None] | None = None,
+    read_ladder_at: Callable[[int], Readout] | None = None,
 ) -> Verdict:
     """Return the verdict on a sampler.
 
@@ -102,6 +103,9 @@ def judge(
         What it should be.
     advance : callable, optional
         Told the share that is done.
+    read_ladder_at : callable, optional
+        As `read_at`, for the grids of the ladder that are not in `steps`. :func:`~ersde_theory.audit.read_table` will
+        do there, for on `steps` the sampler has proved to be linear.
 
     Returns
     -------
@@ -127,7 +131,8 @@ def judge(
     if not counts:
         msg = "steps: expected at least one number of steps, got none"
         raise ValueError(msg)
-    tell, read = advance or _silent, functools.cache(read_at)
+    tell = advance or _silent
+    read = functools.cache(lambda n: (read_at if n in counts else read_ladder_at or read_at)(n))
     found: list[tuple[Readout, Diagnosis]] = []
     for i, n in enumerate(counts):
         one = read(n)
@@ -174,7 +179,7 @@ def _precision(read: Readout) -> float:
 def _decided(read: Readout, found: Diagnosis, errors: Bias | None) -> Verdict:
     """Return the verdict that diagnosis and bias make together."""
     assert read.tableau is not None
-    defects = tuple(read.tableau.defects(Tolerance.of_precision(_precision(read)).coefficient))
+    defects = tuple(read.tableau.defects(max(Tolerance.of_precision(_precision(read)).coefficient, found.agreed_to)))
 
     def verdict(word: Word, reason: str) -> Verdict:
         return Verdict(word, reason, read, found, errors, defects)

@@ -71,12 +71,35 @@ def chosen_tableau(
         msg = f"order: expected None for the scheme 'best', whose order falls with the length of a step, got {order!r}"
         raise ValueError(msg)
     else:
-        tab = _best(grid, noise_scale)
+        tab = best_tableau(grid, noise_scale)
     return tab if coordinates is None else tab.in_process(coordinates)
 
 
-def _best(grid: TimeGrid, noise_scale: NoiseScale) -> Tableau:
-    """Return the variable-order scheme; from infinity, after one exact step of first order, which is all there is."""
+def best_tableau(grid: TimeGrid, noise_scale: NoiseScale) -> Tableau:
+    """Return the variable-order scheme; from infinity, after one exact step of first order, which is all there is.
+
+    Parameters
+    ----------
+    grid : TimeGrid
+        The first level may be inf.
+    noise_scale : NoiseScale
+        phi.
+
+    Returns
+    -------
+    Tableau
+        Without alpha.
+
+    Raises
+    ------
+    NotAdmissible
+        If phi is not admissible on the levels.
+
+    Examples
+    --------
+    >>> best_tableau(TimeGrid([math.inf, 4.0, 2.0, 1.0]), NoiseScale.ode()).n_steps
+    3
+    """
     if not math.isinf(grid.levels[0]):
         return schemes.variable_order_pec(grid, noise_scale)
     noise_scale.check_admissible(grid.levels)

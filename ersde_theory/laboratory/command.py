@@ -43,7 +43,7 @@ def order(
         False
     ),
 ) -> None:
-    r"""Measure the order of convergence of a scheme, and say whether it is the declared one.
+    """Measure the order of convergence of a scheme, and say whether it is the declared one.
 
     Exit status 0 if it is (or none is declared and one is found), 1 if it is not or could not be decided, 2 for a
     wrong argument, 130 if interrupted.
@@ -77,7 +77,7 @@ def order(
         If a name or number is wrong.
     Exit
         With the status.
-    """
+    """  # noqa: D301 - the form feed ends what --help shows
     from ersde_theory.laboratory._measure import measure
 
     if list_only:

@@ -33,7 +33,7 @@ def train_digits(
         Path | None, typer.Option("--json", metavar="FILE", help="Also write the loss curve there, as a Record.")
     ] = None,
 ) -> None:
-    r"""Train a network on the handwritten digits.
+    """Train a network on the handwritten digits.
 
     A run that was stopped, however, goes on where its last checkpoint was if the same command is given again, and ends
     with the same bytes. Exit status 0 when it is trained, 1 if something could not be written or the loss is not
@@ -64,7 +64,7 @@ def train_digits(
         If an argument is wrong, or the folder holds another run.
     Exit
         With the status.
-    """
+    """  # noqa: D301 - the form feed ends what --help shows
     # Read when torch is loaded: threads that wait should sleep, or other programs slow training down tenfold.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:

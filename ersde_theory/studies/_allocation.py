@@ -48,11 +48,20 @@ def estimate(blocks: Sequence[Mapping[str, float]]) -> dict[str, Estimate]:
     -------
     dict of str to Estimate
 
+    Raises
+    ------
+    ValueError
+        If the blocks have not all the same quantities.
+
     Examples
     --------
     >>> estimate([{"x": 1.0}, {"x": 3.0}])["x"]
     Estimate(value=2.0, standard_error=1.0, blocks=2)
     """
+    if any(block.keys() != blocks[0].keys() for block in blocks):
+        names = sorted({name for block in blocks for name in block})
+        msg = f"measurement: expected the same quantities from every block of a cell, got {names} from some only"
+        raise ValueError(msg)
     found = {}
     for name in blocks[0]:
         values = np.array([block[name] for block in blocks])
@@ -86,8 +95,15 @@ def next_blocks(sampling: Sampling, blocks: Sequence[Mapping[str, float]]) -> in
     """
     have = len(blocks)
     found = estimate(blocks)
-    excess = max(e.standard_error / (sampling.target * abs(e.value)) if e.value else math.inf for e in found.values())
-    if all(e.standard_error == 0.0 for e in found.values()) or excess <= 1.0:
+    excess = max(_excess(e, sampling.target) for e in found.values())
+    if excess <= 1.0:
         return have
     wanted = have * min((_MARGIN * excess) ** 2, float(_GROWTH))
     return min(sampling.most, max(have, math.ceil(wanted)))
+
+
+def _excess(found: Estimate, target: float) -> float:
+    """Return the standard error over what it is to be; 0 for what does not vary, were its value 0."""
+    if found.standard_error == 0.0:
+        return 0.0
+    return found.standard_error / (target * abs(found.value)) if found.value else math.inf

@@ -104,7 +104,7 @@ class Study:
             msg = f"name: expected letters, digits, - and _, got {_checks.describe(self.name)}"
             raise ValueError(msg)
         object.__setattr__(self, "axes", _checked_axes(self.axes))
-        object.__setattr__(self, "settings", dict(self.settings))
+        object.__setattr__(self, "settings", _checked_settings(self.settings))
         both = next((name for name in self.axes if name in self.settings), None)
         if both is not None:
             msg = f"settings: expected names that are no axes, got {both!r}, which is one"
@@ -246,8 +246,25 @@ def _checked_axes(axes: Any) -> dict[str, tuple[Any, ...]]:
             msg = f"axes.{name}: expected a list of values, got {_checks.describe(values)}"
             raise TypeError(msg)
         found[name] = tuple(values)
-        texts = [canonical(value) for value in found[name]]
+        texts = [_checked_json(value, f"axes.{name}") for value in found[name]]
         if not texts or len(set(texts)) != len(texts):
             msg = f"axes.{name}: expected distinct values, at least one, got {list(found[name])}"
             raise ValueError(msg)
     return found
+
+
+def _checked_settings(settings: Any) -> dict[str, Any]:
+    """Return settings that are JSON values."""
+    _checks.instance(settings, "settings", Mapping)
+    for name, value in settings.items():
+        _checked_json(value, f"settings.{name}")
+    return dict(settings)
+
+
+def _checked_json(value: Any, name: str) -> str:
+    """Return the canonical text of a JSON value."""
+    try:
+        return canonical(value)
+    except (TypeError, ValueError):
+        msg = f"{name}: expected text, a finite number, true, false, or a list of such, got {_checks.describe(value)}"
+        raise ValueError(msg) from None

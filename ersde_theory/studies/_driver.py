@@ -6,7 +6,7 @@ import itertools
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
 from dataclasses import dataclass
 
 from ersde_theory.studies._allocation import next_blocks
@@ -113,6 +113,8 @@ def run(
     ------
     StoreError
         If the store cannot be read or written.
+    ConnectionError
+        If the executor is lost, as when a Dask scheduler dies. No task is recorded as failed for it.
 
     Examples
     --------
@@ -146,6 +148,75 @@ def run(
             break
         blocks = following
     return tally.outcome()
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far a study is, by what its store holds.
+
+    Attributes
+    ----------
+    round : int
+        From 1: the first that lacks something, or the last.
+    done, planned : int
+        Tasks with a result, and tasks in all, of the rounds up to this one.
+    finished : bool
+        Whether every task that is to be run has a result or has failed.
+
+    Examples
+    --------
+    >>> Standing(1, 3, 10, finished=False).planned
+    10
+    """
+
+    round: int
+    done: int
+    planned: int
+    finished: bool
+
+
+def standing(study: Study, store: Store) -> Standing:
+    """Return how far a study is.
+
+    Parameters
+    ----------
+    study : Study
+    store : Store
+        May be one that a driver is writing.
+
+    Returns
+    -------
+    Standing
+
+    Raises
+    ------
+    StoreError
+        If the store cannot be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> cell = {"problem": "gaussian", "scheme": "adams-3", "noise_scale": "ode"}
+    >>> with tempfile.TemporaryDirectory() as folder, Store(f"{folder}/s.db") as store:
+    ...     standing(Study("s", "exact-error", {"steps": [10, 20]}, cell), store)
+    Standing(round=1, done=0, planned=2, finished=False)
+    """
+    sampling = study.sampling
+    failed = {failure.key for failure in store.failures()}
+    cells = list(study.cells())
+    blocks = [1 if sampling is None else sampling.first] * len(cells)
+    for number in range(1, 1 + (1 if sampling is None else sampling.rounds)):
+        keys = [cell.task(block).key for cell, count in zip(cells, blocks, strict=True) for block in range(count)]
+        values, _ = store.read(keys)
+        lacking = any(key not in values and key not in failed for key in keys)
+        found = Standing(number, len(values), len(keys), finished=not lacking)
+        if lacking or sampling is None:
+            break
+        following = [_following(sampling, store, cell, count) for cell, count in zip(cells, blocks, strict=True)]
+        if following == blocks:
+            break
+        blocks = following
+    return found
 
 
 def _following(sampling: Sampling, store: Store, cell: Cell, blocks: int) -> int:
@@ -197,6 +268,9 @@ def _batches(
             for future in ready:
                 chunk = flying.pop(future)
                 outcomes = _outcomes(future, chunk)
+                if outcomes is None:  # the worker was lost with all of them: which one is to blame?
+                    flying |= {executor.submit(run_chunk, [_payload(task)], timeout): [task] for task in chunk}
+                    continue
                 finished += zip(chunk, outcomes, strict=True)
                 each = sum(done.seconds for done in outcomes) / len(outcomes)
                 size = min(_MOST_IN_CHUNK, max(1, int(_CHUNK_SECONDS / max(each, 1e-6))))
@@ -221,13 +295,17 @@ def _payload(task: Task) -> Payload:
     return task.key, cell.measurement, dict(cell.parameters), task.stream
 
 
-def _outcomes(future: Future[list[Done]], chunk: list[Task]) -> list[Done]:
-    """Return the outcomes of a chunk; if its worker was lost for good, that is the outcome of each task."""
+def _outcomes(future: Future[list[Done]], chunk: list[Task]) -> list[Done] | None:
+    """Return the outcomes of a chunk; if its worker was lost, that of a single task, and None for several."""
     try:
         return future.result()
+    except CancelledError:  # not by this driver: then it would not ask
+        msg = "the connection to the workers was lost; what was finished is in the store: run the study again"
+        raise ConnectionError(msg) from None
     except Exception as error:
-        told = f"the worker was lost: {type(error).__name__}: {error}"
-        return [Done(task.key, None, told, 0.0) for task in chunk]
+        if len(chunk) > 1:
+            return None
+        return [Done(chunk[0].key, None, f"the worker was lost: {type(error).__name__}: {error}", 0.0)]
 
 
 class _Tally:

@@ -106,6 +106,9 @@ def executor(
 class ProcessesExecutor(Executor):
     """A pool of processes that is made anew when one of them dies; what it was running is run again.
 
+    A call that ends its process takes down whatever else runs in the pool. The third and last attempt of a call is in a
+    process of its own: only the call that is to blame fails.
+
     Parameters
     ----------
     workers : int, optional
@@ -121,8 +124,9 @@ class ProcessesExecutor(Executor):
 
     def __init__(self, workers: int | None = None) -> None:
         self._workers = workers
-        self._lock = threading.Lock()
-        self._pool = self._new()
+        self._lock, self._alone = threading.Lock(), threading.Lock()
+        self._closed = False
+        self._pool = self._new(workers)
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Return the future of a call, which survives the death of a worker two times.
@@ -149,48 +153,75 @@ class ProcessesExecutor(Executor):
         wait, cancel_futures : bool
             As for any executor.
         """
-        self._pool.shutdown(wait=wait, cancel_futures=cancel_futures)
+        with self._lock:
+            self._closed = self._closed or cancel_futures
+            pool = self._pool
+        pool.shutdown(wait=wait, cancel_futures=cancel_futures)
 
     def _try(self, future: Future[Any], call: Callable[[], Any], attempts: int) -> None:
-        pool = self._pool
-        try:
-            inner = pool.submit(call)
-        except BrokenExecutor:
-            self._replace(pool)
-            inner = self._pool.submit(call)
+        """Hand a call to the pool, a new one if it is broken."""
+        while True:
+            pool = self._pool
+            try:
+                inner = pool.submit(call)
+                break
+            except BrokenExecutor:
+                self._replace(pool)
         inner.add_done_callback(lambda done: self._settle(future, call, attempts, pool, done))
 
     def _settle(
         self, future: Future[Any], call: Callable[[], Any], attempts: int, pool: Executor, done: Future[Any]
     ) -> None:
-        if future.cancelled() or done.cancelled():
+        """Pass on what came of a call, or try it again."""
+        if done.cancelled():
             future.cancel()
+        if not future.set_running_or_notify_cancel():
             return
         error = done.exception()
-        if isinstance(error, BrokenExecutor) and attempts > 1:
-            self._replace(pool)
-            self._try(future, call, attempts - 1)
+        if isinstance(error, BrokenExecutor) and attempts > 1 and not self._closed:
+            # not here: the thread that tells of the end of a pool may hold that pool's lock
+            threading.Thread(target=self._again, args=(future, call, attempts - 1, pool), daemon=True).start()
         elif error is not None:
             future.set_exception(error)
         else:
             future.set_result(done.result())
 
+    def _again(self, future: Future[Any], call: Callable[[], Any], attempts: int, broken: Executor) -> None:
+        """Try a call again; the last time by itself, so that nobody else's task can end it."""
+        inner: Future[Any] = Future()
+        try:
+            if attempts > 1:
+                self._replace(broken)
+                self._try(inner, call, attempts)
+                future.set_result(inner.result())
+            else:
+                with self._alone, self._new(1) as pool:
+                    future.set_result(pool.submit(call).result())
+        except BaseException as error:
+            future.set_exception(error)
+
     def _replace(self, broken: Executor) -> None:
         with self._lock:
             if self._pool is broken:
                 broken.shutdown(wait=False)
-                self._pool = self._new()
+                self._pool = self._new(self._workers)
 
-    def _new(self) -> ProcessPoolExecutor:
+    @staticmethod
+    def _new(workers: int | None) -> ProcessPoolExecutor:
         # started afresh, not forked: threads of libraries do not survive a fork
-        return ProcessPoolExecutor(self._workers, mp_context=multiprocessing.get_context("spawn"))
+        return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
 
 
 @contextlib.contextmanager
 def _processes(workers: int | None) -> Iterator[Executor]:
-    """Yield a pool of processes."""
-    with ProcessesExecutor(workers) as pool:
+    """Yield a pool of processes; what still waits in it when something goes wrong is not run."""
+    pool = ProcessesExecutor(workers)
+    try:
         yield pool
+    except BaseException:
+        pool.shutdown(cancel_futures=True)
+        raise
+    pool.shutdown()
 
 
 @contextlib.contextmanager

@@ -30,7 +30,8 @@ def estimates(study: Study, store: Store) -> tuple[list[dict[str, Estimate]], li
     Returns
     -------
     cells : list of dict of str to Estimate
-        Empty where there is no sound result.
+        Empty where there is no sound result, or where a block has failed: a mean over those that did not fail, because
+        their paths did not explode, is not the mean.
     damaged : list of str
 
     Raises
@@ -48,12 +49,14 @@ def estimates(study: Study, store: Store) -> tuple[list[dict[str, Estimate]], li
     ([{}], [])
     """
     most = 1 if study.sampling is None else study.sampling.most
-    found, broken = [], []
+    failed = {failure.key for failure in store.failures()}
+    found: list[dict[str, Estimate]] = []
+    broken: list[str] = []
     for cell in study.cells():
         keys = [cell.task(block).key for block in range(most)]
         values, damaged = store.read(keys)
         broken += damaged
-        blocks = [values[key] for key in keys if key in values]
+        blocks = [] if failed.intersection(keys) else [values[key] for key in keys if key in values]
         found.append(estimate(blocks) if blocks else {})
     return found, broken
 

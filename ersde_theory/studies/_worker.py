@@ -17,6 +17,7 @@ from queue import Empty, Queue
 from typing import Any
 
 _LAST_LINES = 30
+_START_SECONDS = 120.0  # in which a fresh interpreter is ready
 
 
 @dataclass(frozen=True)
@@ -158,6 +159,9 @@ class _Child:
         self.process, self.answers = process, Queue()
         self.listener = threading.Thread(target=_listen, args=(process, self.answers), daemon=True)
         self.listener.start()
+        # its imports are not the task's time
+        with contextlib.suppress(Empty):
+            self.answers.get(timeout=_START_SECONDS)
         return process
 
 

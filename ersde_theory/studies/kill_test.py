@@ -22,7 +22,7 @@ import numpy as np
 
 from ersde_theory.records import LabelledArray, Record
 from ersde_theory.studies._description import Sampling, Study
-from ersde_theory.studies._store import Store
+from ersde_theory.studies._store import Store, StoreError
 
 _MODULE = "ersde_theory.studies.kill_test"  # also where this file is the main one
 TASKS, KILLS = 2000, 100
@@ -156,11 +156,12 @@ def disturbed(
     chance = random.Random(seed)
     killed = [0, 0]
     driver = drive(store, cells, seconds, executor)
-    span = max(0.5, cells * 8 * seconds / 2.0 / kills)  # so that all kills fall into the run
-    while sum(killed) < kills:
-        time.sleep(chance.uniform(0.2, 1.8) * span)
-        if driver.poll() is not None:
-            break  # done before all kills were spent
+    # moments of progress, not of the clock: how long a driver takes to start does not decide how many kills there are
+    moments = sorted(chance.uniform(0.0, 0.9 * cells * 8) for _ in range(kills))
+    while sum(killed) < kills and driver.poll() is None:
+        time.sleep(chance.uniform(0.02, 0.4))
+        if _progress(store) < moments[sum(killed)]:
+            continue
         victims = _children(driver.pid)
         if chance.random() < 0.5 or not victims:
             os.killpg(driver.pid, signal.SIGKILL)
@@ -177,13 +178,22 @@ def disturbed(
     return killed[0], killed[1]
 
 
+def _progress(store: Path) -> int:
+    """Return how many results there are; none if the store is just being made."""
+    try:
+        with Store(store, readonly=True) as found:
+            return found.count()
+    except StoreError:
+        return 0
+
+
 def _children(pid: int) -> list[int]:
     """Return the processes that descend from one and run Python for it."""
     import psutil
 
     try:
         found = psutil.Process(pid).children(recursive=True)
-        return [child.pid for child in found if not child.children()]
+        return [c.pid for c in found if not c.children() and "resource_tracker" not in " ".join(c.cmdline())]
     except psutil.Error:
         return []
 

@@ -55,3 +55,11 @@ def euler(model, x, sigmas):
         d = model(x, torch.tensor([s], dtype=x.dtype))
         x = d + (x - d) * (t / s)
     return x
+
+
+def divided(model, x, sigmas):
+    """Run Euler with a quotient that does not exist at level 0."""
+    for s, t in itertools.pairwise(sigmas):
+        d = model(x, s * x.new_ones(1))
+        x = d + (x - d) / s * t * (t / t)
+    return x

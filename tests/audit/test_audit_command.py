@@ -78,6 +78,33 @@ def test_sampler_that_is_not_linear_is_undecidable(tmp_path):
     assert (tmp_path / "index.html").exists()
 
 
+def test_sampler_that_returns_nan_has_a_page_and_a_record(tmp_path):
+    """Assert that a sampler of which no table can be read gets its verdict, with the reason and no made-up numbers."""
+    status, output, record = audited(tmp_path, "divided", "--ladder", "0")
+    assert status == 1, output
+    assert record.settings["verdict"] == "not linear"
+    assert record.settings["reason"] == "the final state has nan"
+    assert record.settings["precision"] is None
+    assert "nan" in (tmp_path / "index.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "fault"),
+    [
+        ("sample_riemann", [], "riemann-sum"),
+        ("sample_silenced", [], "noise-off"),
+        ("sample_flow_without_alpha", ["--parametrisation", "const"], "noise-alpha"),
+    ],
+)
+def test_examples_have_the_faults_that_they_say(tmp_path, name, arguments, fault):
+    """Assert that each of the samplers to try the audit on has its one fault."""
+    target = f"ersde_theory.audit.examples:{name}"
+    result = run(target, "--out", tmp_path, "--steps", "10", "--ladder", "0", *arguments)
+    assert result.exit_code == 1, result.output
+    record = Record.from_json((tmp_path / "audit.json").read_text("utf-8"))
+    assert record["fault"].tolist() == [fault]
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -110,7 +137,7 @@ def test_interruption_has_status_130(tmp_path, monkeypatch):
     def interrupted(*_arguments, **_options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ersde_theory.audit.verdict.judge", interrupted)
+    monkeypatch.setattr("ersde_theory.audit.targets.judge", interrupted)
     result = run(f"{SAMPLERS}:euler", "--out", tmp_path)
     assert result.exit_code == 130
     assert "interrupted" in result.output

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ersde_theory import ForwardProcess, NoiseScale, TimeGrid, schemes
-from ersde_theory.audit import judge, read_out
+from ersde_theory.audit import judge, read_out, read_table
 from ersde_theory.audit.bias import bias, limit_of
 from ersde_theory.audit.conventions import own_scheme
 from ersde_theory.audit.matching import Tolerance
@@ -127,3 +127,45 @@ def test_falling_phi_is_not_admissible():
     seen = observe(schemes.er_sde(TimeGrid([4.0, 2.0, 1.0]), ODE, 1))
     assert own(seen) is not None
     assert own(replace(seen, ratio=1.1 * seen.ratio)) is None
+
+
+def test_ladder_of_quick_read_outs_gives_the_same_verdict():
+    """Assert that tables from two runs each give the same errors to the bit, and that no more runs are made."""
+    calls = []
+
+    def box(n):
+        calls.append(n)
+        return own_scheme(schemes.er_sde(karras(n), EXP, 3, variant="released"))
+
+    slow = judge(lambda n: read_out(box(n)), (12,), ladder=LADDER)
+    calls.clear()
+    quick = judge(lambda n: read_out(box(n)), (12,), ladder=LADDER, read_ladder_at=lambda n: read_table(box(n)))
+    assert calls == [12, *LADDER]
+    assert str(quick) == str(slow)
+    for name in ("mean", "variance", "distance"):
+        assert np.array_equal(getattr(quick.bias, name), getattr(slow.bias, name))
+
+
+class Counted:
+    """A black box that counts how often it is run, and clips what is large."""
+
+    def __init__(self, box, limit=np.inf):
+        self.box, self.limit, self.runs = box, limit, 0
+
+    def __getattr__(self, name):
+        return getattr(self.box, name)
+
+    def run(self, run):
+        """Run the sampler."""
+        self.runs += 1
+        return np.clip(self.box.run(run), -self.limit, self.limit)
+
+
+def test_quick_read_out_takes_two_runs_and_does_not_prove_what_five_do():
+    """Assert what is saved and what is given up: a clip of large numbers is seen by the full read-out alone."""
+    sampler = own_scheme(schemes.er_sde(karras(5), EXP, 2))
+    quick, full = Counted(sampler, limit=50.0), Counted(sampler, limit=50.0)
+    assert read_table(quick).linear
+    assert quick.runs == 2
+    assert not read_out(full).linear
+    assert full.runs == 5

@@ -13,6 +13,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from analytic.data import handwritten_digits  # noqa: E402
 from ersde_theory.models import training  # noqa: E402
 from ersde_theory.models._checkpoint import read_tensors  # noqa: E402
 from ersde_theory.models._digits_tasks import edm_scales, sigma_data, task  # noqa: E402
@@ -185,8 +186,8 @@ def test_loss_that_is_not_finite_stops_the_run(tmp_path, monkeypatch):
         train("classifier", tmp_path, **SMALL)
 
 
-def test_scales_are_those_that_give_unit_variance(rng):
-    """Assert that EDM's input and target have variance 1 on the data, at every level of the range."""
+def test_scales_are_those_that_give_unit_variance():
+    """Assert that EDM's input and target have the size that follows from the data, variance 1 about the mean."""
     chosen = task("edm", batch=4096)
     seen = []
 
@@ -198,8 +199,13 @@ def test_scales_are_those_that_give_unit_variance(rng):
     loss = chosen.loss(Spy(), 0, 0, torch.device("cpu"))
     x, signal, label = seen[0]
     levels = torch.exp(4.0 * signal)
-    assert float(x.square().mean()) == pytest.approx(1.0, abs=0.15)
-    assert float(loss) == pytest.approx(1.0, abs=0.2)  # mean of the pixels is not 0, so not exactly
+    square = (handwritten_digits().pixels ** 2).mean() + 0.01  # more than sigma_data^2: the mean is not 0
+    skip, out, scale, _ = edm_scales(levels.double())
+    rows = x.square().mean(dim=(1, 2, 3)).double()
+    close = 5.0 * float(rows.std()) / len(rows) ** 0.5
+    assert float(rows.mean()) == pytest.approx(float((scale**2 * (square + levels**2)).mean()), abs=close)
+    target = ((1.0 - skip) ** 2 * square + (skip * levels) ** 2) / out**2
+    assert float(loss) == pytest.approx(float(target.mean()), abs=close)
     assert 0.0015 < float(levels.min()) < 0.0025
     assert 70.0 < float(levels.max()) < 110.0
     assert (label == 10).double().mean() == pytest.approx(0.2, abs=0.03)

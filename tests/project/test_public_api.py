@@ -96,6 +96,8 @@ WITHOUT_EXAMPLES = (
     "ersde_theory.models.command",
     "ersde_theory.network_errors.command",
     "ersde_theory.studies.command",
+    "ersde_theory.studies.kill_test",
+    "ersde_theory.studies.scaling",
     "ersde_theory.vectors.command",
 )
 

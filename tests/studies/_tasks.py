@@ -49,5 +49,19 @@ def troubled(parameters, seed):
     return {"x": 1.0}
 
 
+def fails_now_and_then(parameters, seed):
+    """Return a number, or fail, as an exploding path does."""
+    value = float(np.random.default_rng(seed).standard_normal())
+    return {"x": value if value < 0.5 else float("inf")}
+
+
+def noisy_neighbour(parameters, seed):
+    """Write to the standard output past Python, and read the standard input."""
+    os.write(1, b"noise\n")
+    print("more noise")  # noqa: T201 - what the test is about
+    return {"read": float(len(os.read(0, 10)))}
+
+
+fails_now_and_then.sampled = True
 random_mean.sampled = True
 worker_dependent.sampled = True

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import sys
+import time
+from concurrent.futures import Future
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ import pytest
 from ersde_theory.studies import Store, StoreError, Study, executor, run, table
 from ersde_theory.studies._allocation import estimate, next_blocks
 from ersde_theory.studies._description import Sampling
-from ersde_theory.studies._driver import _batches
+from ersde_theory.studies._driver import _batches, standing
 from ersde_theory.studies._executors import InlineExecutor
 from ersde_theory.studies._worker import run_chunk
 from ersde_theory.studies.kill_test import compare, contents
@@ -155,8 +157,13 @@ def test_damaged_results_are_found_and_computed_again_alone(tmp_path):
         run(study, store, pool)
         sound = results(study, store)
     rows = sqlite3.connect(path).execute("SELECT key, task, outcome, seconds, run, checksum FROM results").fetchall()
-    changes = [("outcome", lambda v, i: _changed(v, i)), ("task", _changed), ("checksum", _changed)]
+    changes = [(column, _changed) for column in ("task", "outcome", "checksum")]
     for row in rows:
+        other = _changed(row[0], 5)
+        _poke(path, row[0], "key", other)
+        with Store(path) as store:
+            assert store.check() == (len(rows) - 1, [other])
+        _poke(path, other, "key", row[0])
         for column, change in changes:
             text = row[("key", "task", "outcome", "seconds", "run", "checksum").index(column)]
             for place in range(0, len(text), max(1, len(text) // 7)):
@@ -221,6 +228,71 @@ def test_full_disk_is_said_and_loses_nothing(store, monkeypatch):
         assert run(plain((7.0, 8.0)), store, pool).computed == 2
 
 
+def test_failed_block_leaves_its_cell_without_an_estimate(store):
+    """Assert that the mean is not taken over the blocks that happened not to fail."""
+    study = Study(
+        "some", f"{TASKS}:fails_now_and_then", {"x": (1.0,)}, sampling=Sampling(target=0.1, first=16, most=16)
+    )
+    with executor() as pool:
+        outcome = run(study, store, pool)
+    assert outcome.failed > 0
+    assert outcome.computed > 0
+    assert np.isnan(table(study, store)["value"]).all()
+
+
+def test_standing_knows_when_a_sampled_study_has_ended(store):
+    """Assert that a study that met its target before `most` blocks is finished, and one that lacks a block is not."""
+    study = sampled()
+    assert not standing(study, store).finished
+    with executor() as pool:
+        run(study, store, pool)
+    ended = standing(study, store)
+    assert ended.finished
+    assert ended.done == ended.planned < 2 * 64
+    store.forget([next(study.cells()).task(3).key])
+    assert not standing(study, store).finished
+
+
+def test_task_that_ends_its_process_is_alone_to_blame(store):
+    """Assert that what ran beside it, or was to run after it in the same chunk, is done."""
+    whats = ("well", "die", *range(12))
+    study = Study("deadly", f"{TASKS}:troubled", {"what": whats}, {"flag": ""})
+    with executor("processes", workers=2) as pool:
+        outcome = run(study, store, pool, workers=2)
+    assert (outcome.computed, outcome.failed) == (13, 1)
+    assert '"die"' in store.failures()[0].task
+
+
+def test_processes_are_told_to_stop_when_the_run_is():
+    """Assert that what waits is not run after an interrupt."""
+    begin = time.perf_counter()
+    futures = []
+
+    def interrupted():
+        with executor("processes", workers=1) as pool:
+            futures.extend(pool.submit(time.sleep, 0.5) for _ in range(200))
+            futures[0].result()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert time.perf_counter() - begin < 50.0  # all of them take 100 s
+    assert futures[-1].cancelled()
+
+
+def test_what_a_task_prints_or_reads_does_not_disturb_its_answer():
+    """Assert that the pipe to a task's process is not its standard input and output."""
+    payload = ("k", f"{TASKS}:noisy_neighbour", {}, 0)
+    (done,) = run_chunk([payload], timeout=60.0)
+    assert done.values == {"read": 0.0}
+
+
+def test_quantity_that_is_always_zero_asks_for_no_more_blocks():
+    """Assert that it does not stand in the way of the others' target."""
+    blocks = [{"x": v, "zero": 0.0} for v in (1.0, 1.1, 0.9, 1.0)]
+    assert next_blocks(Sampling(target=0.1, first=4), blocks) == 4
+
+
 def test_lost_worker_is_the_failure_of_its_tasks_not_of_the_run():
     """Assert that an executor whose call raises gives every task of the chunk an outcome."""
 
@@ -232,6 +304,30 @@ def test_lost_worker_is_the_failure_of_its_tasks_not_of_the_run():
     done = [item for batch in _batches(tasks, Lossy(), 1, None) for item in batch]
     assert [task.key for task, _ in done] == [task.key for task in tasks]
     assert all("the worker was lost: OSError: gone" in outcome.error for _, outcome in done)
+
+
+def test_lost_scheduler_ends_the_run_and_is_no_failure_of_a_task(store):
+    """Assert that futures which somebody else cancels end the run with what is finished, and can be computed later."""
+
+    class Dying(InlineExecutor):
+        left = 2
+
+        def submit(self, fn, /, *args, **kwargs):
+            self.left -= 1
+            future = super().submit(fn, *args, **kwargs) if self.left >= 0 else Future()
+            if self.left < 0:
+                future.cancel()
+                future.set_running_or_notify_cancel()
+            return future
+
+    study = plain(tuple(float(x) for x in range(600)))
+    with pytest.raises(ConnectionError, match="run the study again"):
+        run(study, store, Dying())
+    assert store.failures() == []
+    done = store.count()
+    assert done > 0
+    with executor() as pool:
+        assert run(study, store, pool).computed == 600 - done
 
 
 def test_store_can_be_read_while_it_is_written(store):
