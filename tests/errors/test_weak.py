@@ -30,7 +30,7 @@ def mixture_ladder(build, **options):
     """Return the weak ladder of a scheme on the overlapping mixture with phi = exp_power."""
     phi, law = NoiseScale.exp_power(), OVERLAPPING
     tabs = [build(n, phi) for n in RUNGS]
-    options = {"target": 0.1, "start_numbers": 3} | options
+    options = {"target": 0.1, "start_numbers": 3, "max_path_steps": 4e7} | options
     return weak_ladder(tabs, phi, law.denoise, start_at(law), reference_of(law, exp_power), **options)
 
 
