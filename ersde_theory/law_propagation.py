@@ -308,7 +308,9 @@ def can_propagate(tab: Tableau) -> bool:
 
     Examples
     --------
-    See :func:`propagate_law`.
+    >>> from ersde_theory import NoiseScale, TimeGrid, schemes
+    >>> can_propagate(schemes.er_sde(TimeGrid([4.0, 1.0]), NoiseScale.ode(), order=1))
+    True
     """
     try:
         read_plan(_checks.instance(tab, "tab", Tableau))
@@ -366,8 +368,6 @@ def propagate_law(
     >>> from ersde_theory.exact_gaussian import output_moments
     >>> data = Gaussian([0.7], 0.25)
     >>> tab = schemes.er_sde(TimeGrid.karras(10, 5.0, 0.05), NoiseScale.reverse_sde(), order=2)
-    >>> can_propagate(tab)
-    True
     >>> law = propagate_law(tab, data.denoise, lambda y: data.log_density(y, 5.0))
     >>> abs(law.variance().value - output_moments(tab, 0.7, 0.25)[1]) < 1e-12
     np.True_

@@ -66,8 +66,8 @@ def test_record_is_the_measurement(order, tmp_path):
 
 def test_sampled_errors_come_with_their_standard_errors(order):
     """Assert that a sampled kind shows its uncertainty and what it cost."""
-    arguments = ("er_sde-1", "--noise-scale", "reverse_sde", "--kind", "weak", "--problem", "overlapping")
-    result = order(*arguments, "--steps", "4,8,16,32", "--target-se", "0.3", "--seed", "1")
+    arguments = ("er_sde-3", "--noise-scale", "exp_power", "--kind", "weak", "--problem", "overlapping")
+    result = order(*arguments, "--steps", "8,16,32,64", "--target-se", "0.1", "--seed", "1")
     assert result.exit_code == 0
     assert re.search(r"\de-\d\d ± \de-\d\d", result.stdout)
     assert "evaluations of paths" in result.stdout
