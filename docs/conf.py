@@ -34,6 +34,7 @@ html_show_copyright = False
 html_copy_source = False
 
 nb_execution_mode = "off"  # tests run the notebooks; the site shows what they kept
+nb_ipywidgets_js = {}  # sliders need a kernel; the notebook has the same as a picture
 myst_enable_extensions = ["dollarmath", "attrs_inline"]
 myst_heading_anchors = 3
 suppress_warnings = ["myst.header"]  # pages of derivations begin at the third level

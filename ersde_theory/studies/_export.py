@@ -55,7 +55,8 @@ def export(record: Record, address: str) -> str:
         content: Any = _dataset(record)
         content.to_zarr(_mapper(address), mode="w", zarr_format=2)  # 3 has no text yet
         return form
-    with _needed("fsspec").open(address, "wb") as file:
+    opener: Any = _needed("fsspec").open if "://" in address else open
+    with opener(address, "wb") as file:
         file.write(_CONTENTS[form](record))
     return form
 
