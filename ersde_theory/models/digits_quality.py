@@ -122,7 +122,7 @@ def study(images: int = IMAGES, *, seed: int = 0, advance: Callable[[float], Non
 
     Examples
     --------
-    >>> study(64).arrays["error"].dims  # doctest: +SKIP (a quarter of a minute)
+    >>> study(64).arrays["error"].dims  # doctest: +SKIP
     ('network', 'level')
     """
     begin = time.perf_counter()
@@ -273,7 +273,7 @@ def table(record: Record) -> str:
 
     Examples
     --------
-    >>> print(table(study(64)).splitlines()[1])  # doctest: +SKIP (the same)
+    >>> print(table(study(64)).splitlines()[1])  # doctest: +SKIP
     |---|---|---|---|---|---|---|---|
     """
     heads = [f"{kind}{given}" for kind in NETWORKS for given in ("", ", label given")]

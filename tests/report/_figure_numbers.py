@@ -17,7 +17,7 @@ def numbers(record: Record) -> dict[str, dict]:
         values = array.values
         found[label] = {"shape": list(values.shape)}
         finite = values[np.isfinite(values)] if values.dtype.kind == "f" else values
-        if values.dtype.kind in "fi" and finite.size and label != "seconds":
+        if values.dtype.kind in "fi" and finite.size and "seconds" not in label:
             found[label] |= {
                 "mean": float(finite.mean()),
                 "rms": float(np.sqrt((finite.astype(float) ** 2).mean())),
