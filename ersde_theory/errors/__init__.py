@@ -4,6 +4,7 @@ from ersde_theory.errors._beside import DifferenceLadder as DifferenceLadder
 from ersde_theory.errors._beside import difference_ladder as difference_ladder
 from ersde_theory.errors._coupled import CoupledErrors as CoupledErrors
 from ersde_theory.errors._coupled import coupled_errors as coupled_errors
+from ersde_theory.errors._coupling import path_grid as path_grid
 from ersde_theory.errors._exact_local import LocalErrors as LocalErrors
 from ersde_theory.errors._exact_local import exact_local_error as exact_local_error
 from ersde_theory.errors._exact_strong import StepTransition as StepTransition
@@ -48,6 +49,7 @@ __all__ = [
     "fit_order",
     "judge_order",
     "one_step_error",
+    "path_grid",
     "strong_ladder",
     "weak_ladder",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -72,6 +73,7 @@ def diff(
     file: FileArgument,
     first: Annotated[Path, typer.Argument(metavar="A", help="A store.")],
     second: Annotated[Path, typer.Argument(metavar="B", help="Another store.")],
+    seed: Annotated[int | None, typer.Option(help="Seed of B's run, if it was another than the study's.")] = None,
 ) -> None:
     """Say whether two stores of a study agree within uncertainty. Exit status 1 if they do not, or share nothing.
 
@@ -83,20 +85,26 @@ def diff(
         The study.
     first, second : Path
         Stores.
+    seed : int, optional
+        Of the study in the second store.
 
     Raises
     ------
     BadParameter
-        If a store cannot be read.
+        If a store cannot be read, or the seed is none.
     Exit
         With the status.
     """  # noqa: D301 - the form feed ends what --help shows
     from ersde_theory.studies._results import differences, estimates
 
     study = chosen(file)
+    try:
+        other = study if seed is None else replace(study, seed=seed)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
     with opened(first, readonly=True) as a, opened(second, readonly=True) as b:
-        compared, found = differences(study, a, b)
-        alone = sum(bool(x) != bool(y) for x, y in zip(estimates(study, a)[0], estimates(study, b)[0], strict=True))
+        compared, found = differences(study, a, b, second_seed=other.seed)
+        alone = sum(bool(x) != bool(y) for x, y in zip(estimates(study, a)[0], estimates(other, b)[0], strict=True))
     for item in found:
         told = json.dumps(dict(item.parameters), ensure_ascii=False)
         typer.echo(

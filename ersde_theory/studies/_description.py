@@ -65,7 +65,7 @@ class Study:
     measurement : str
         Name, or ``package.module:function``.
     axes : mapping of str to sequence of JSON values
-        The cells are their product, the last axis fastest.
+        The cells are their product, the last axis fastest, less those to which the measurement does not apply.
     settings : mapping of str to JSON value
         Parameters that all cells share.
     sampling : Sampling, optional
@@ -116,7 +116,11 @@ class Study:
             needs = "sampling" if self.what.sampled else "no sampling"
             msg = f"sampling: expected {needs} for {self.measurement}, got {self.sampling}"
             raise ValueError(msg)
-        self.what.check(dict(next(self.cells()).parameters))
+        names = list(self.axes)
+        self.what.check({**self.settings, **dict.fromkeys(names)})
+        if not any(True for _ in self.places()):
+            msg = f"axes: expected a cell to which {self.measurement} applies, got none among {names}"
+            raise ValueError(msg)
 
     @cached_property
     def what(self) -> Measurement:
@@ -131,7 +135,7 @@ class Study:
     @property
     def n_cells(self) -> int:
         """Number of cells."""
-        return math.prod(self.shape)
+        return math.prod(self.shape) if self.what.applies is None else sum(1 for _ in self.places())
 
     @cached_property
     def key(self) -> str:
@@ -148,10 +152,27 @@ class Study:
         ------
         Cell
         """
-        names = list(self.axes)
-        for values in itertools.product(*self.axes.values()):
-            parameters = {**self.settings, **dict(zip(names, values, strict=True))}
+        for _, parameters in self._existing():
             yield Cell(self.measurement, self.what.version, tuple(sorted(parameters.items())), self.seed)
+
+    def places(self) -> Iterator[tuple[int, ...]]:
+        """Yield the index of every cell along the axes, in the order of :meth:`cells`.
+
+        Yields
+        ------
+        tuple of int
+        """
+        for place, _ in self._existing():
+            yield place
+
+    def _existing(self) -> Iterator[tuple[tuple[int, ...], dict[str, Any]]]:
+        """Yield place and parameters of the cells to which the measurement applies."""
+        names, applies = list(self.axes), self.what.applies
+        for place in itertools.product(*(range(size) for size in self.shape)):
+            values = {name: self.axes[name][i] for name, i in zip(names, place, strict=True)}
+            parameters = {**self.settings, **values}
+            if applies is None or applies(parameters):
+                yield place, parameters
 
     @staticmethod
     def from_file(path: Path | str) -> Study:

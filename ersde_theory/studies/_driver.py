@@ -127,7 +127,7 @@ def run(
     [4, 0]
     """
     store.register(study)
-    failed = set() if retry_failed else {failure.key for failure in store.failures()}
+    failed = set() if retry_failed else {failure.key for failure in store.failures() if failure.sound}
     tally = _Tally(time.perf_counter(), advance or (lambda _: None))
     sampling = study.sampling
     cells = list(study.cells())
@@ -202,7 +202,7 @@ def standing(study: Study, store: Store) -> Standing:
     Standing(round=1, done=0, planned=2, finished=False)
     """
     sampling = study.sampling
-    failed = {failure.key for failure in store.failures()}
+    failed = {failure.key for failure in store.failures() if failure.sound}
     cells = list(study.cells())
     blocks = [1 if sampling is None else sampling.first] * len(cells)
     for number in range(1, 1 + (1 if sampling is None else sampling.rounds)):

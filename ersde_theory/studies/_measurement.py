@@ -30,6 +30,8 @@ class Measurement:
         To be raised when the function changes what it computes.
     required, optional : tuple of str
         Names of parameters.
+    applies : callable, optional
+        ``applies(parameters)``: whether the cell exists, as where a scheme cannot be built with a noise scale.
 
     Examples
     --------
@@ -43,6 +45,7 @@ class Measurement:
     version: int = 1
     required: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
+    applies: Callable[[Mapping[str, Any]], bool] | None = None
 
     def check(self, parameters: Mapping[str, Any]) -> None:
         """Refuse parameters that it does not know, or that it lacks.
@@ -82,7 +85,7 @@ def measurement(name: str) -> Measurement:
     ----------
     name : str
         One of :func:`measurement_names`, or ``package.module:function``; a function of one's own may have attributes
-        ``sampled``, ``version``.
+        ``sampled``, ``version``, ``applies``.
 
     Returns
     -------
@@ -111,7 +114,13 @@ def measurement(name: str) -> Measurement:
     if not callable(function):
         msg = f"measurement: expected a function, got {name!r}, which is {_checks.describe(function)}"
         raise ValueError(msg)
-    return Measurement(name, function, bool(getattr(function, "sampled", False)), int(getattr(function, "version", 1)))
+    return Measurement(
+        name,
+        function,
+        bool(getattr(function, "sampled", False)),
+        int(getattr(function, "version", 1)),
+        applies=getattr(function, "applies", None),
+    )
 
 
 def measurement_names() -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import Any
 
@@ -72,8 +72,9 @@ def table(study: Study, store: Store) -> Record:
     Returns
     -------
     Record
-        ``value``, ``standard_error`` and ``blocks`` (axes..., quantity), nan and 0 where there is no result yet, and
-        the axes as coordinates; numbers stay numbers, anything else is its JSON text.
+        ``value``, ``standard_error`` and ``blocks`` (axes..., quantity), nan and 0 where there is no result (yet, or
+        because the measurement does not apply), and the axes as coordinates; numbers stay numbers, anything else is
+        its JSON text.
 
     Raises
     ------
@@ -95,7 +96,7 @@ def table(study: Study, store: Store) -> Record:
     quantities = sorted({name for cell in cells for name in cell})
     shape = (*study.shape, len(quantities))
     value, spread, blocks = np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, dtype=np.int64)
-    for place, cell in zip(np.ndindex(*study.shape), cells, strict=True):
+    for place, cell in zip(study.places(), cells, strict=True):
         for q, name in enumerate(quantities):
             if name in cell:
                 value[(*place, q)] = cell[name].value
@@ -153,7 +154,9 @@ class Disagreement:
     deviation: float
 
 
-def differences(study: Study, first: Store, second: Store) -> tuple[int, list[Disagreement]]:
+def differences(
+    study: Study, first: Store, second: Store, *, second_seed: int | None = None
+) -> tuple[int, list[Disagreement]]:
     """Return how many numbers two stores share, and those in which they do not agree within uncertainty.
 
     Sampled cells agree if they differ by less than the normal quantile for a significance of 0.001 over all numbers
@@ -163,6 +166,8 @@ def differences(study: Study, first: Store, second: Store) -> tuple[int, list[Di
     ----------
     study : Study
     first, second : Store
+    second_seed : int, optional
+        Of the study in the second store, if it was run with another.
 
     Returns
     -------
@@ -183,8 +188,9 @@ def differences(study: Study, first: Store, second: Store) -> tuple[int, list[Di
     ...     differences(study, store, store)
     (0, [])
     """
+    other = study if second_seed is None else replace(study, seed=second_seed)
     pairs = []
-    for cell, of_a, of_b in zip(study.cells(), estimates(study, first)[0], estimates(study, second)[0], strict=True):
+    for cell, of_a, of_b in zip(study.cells(), estimates(study, first)[0], estimates(other, second)[0], strict=True):
         pairs += [(dict(cell.parameters), name, of_a[name], of_b[name]) for name in of_a if name in of_b]
     if not pairs:
         return 0, []

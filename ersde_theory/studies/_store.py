@@ -20,18 +20,25 @@ if TYPE_CHECKING:
     from ersde_theory.studies._description import Study
     from ersde_theory.studies._worker import Done
 
-SCHEMA = 1
+SCHEMA = 2
 _TABLES = """
-CREATE TABLE IF NOT EXISTS runs (id INTEGER PRIMARY KEY, provenance TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS studies (name TEXT PRIMARY KEY, description TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS runs (id INTEGER PRIMARY KEY, provenance TEXT NOT NULL, checksum TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS studies (name TEXT PRIMARY KEY, description TEXT NOT NULL, checksum TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS results (
     key TEXT PRIMARY KEY, task TEXT NOT NULL, outcome TEXT NOT NULL, seconds REAL NOT NULL, run INTEGER NOT NULL,
     checksum TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS failures (
-    key TEXT PRIMARY KEY, task TEXT NOT NULL, error TEXT NOT NULL, attempts INTEGER NOT NULL, run INTEGER NOT NULL
+    key TEXT PRIMARY KEY, task TEXT NOT NULL, error TEXT NOT NULL, attempts INTEGER NOT NULL, run INTEGER NOT NULL,
+    checksum TEXT NOT NULL
 ) WITHOUT ROWID;
 """
+_CONTENT = {  # of each table, what the checksum is of; the first column identifies the row
+    "runs": ("id", "provenance"),
+    "studies": ("name", "description"),
+    "results": ("key", "task", "outcome", "seconds", "run"),
+    "failures": ("key", "task", "error", "attempts", "run"),
+}
 _AT_ONCE = 500  # keys in one query
 
 
@@ -48,6 +55,8 @@ class Failure:
     key, task, error : str
         Its hash, description and traceback.
     attempts : int
+    sound : bool
+        Whether the row is as it was written; if not, the task is run again.
 
     Examples
     --------
@@ -59,6 +68,7 @@ class Failure:
     task: str
     error: str
     attempts: int
+    sound: bool = True
 
 
 class Store:
@@ -158,25 +168,26 @@ class Store:
         return values, damaged
 
     def check(self) -> tuple[int, list[str]]:
-        """Return how many rows are sound, and the keys of those that are not.
+        """Return how many rows of all tables are sound, and what the others are.
 
         Returns
         -------
         sound : int
         damaged : list of str
+            As ``results 3f9a...``: table, and key, name or number.
 
         Raises
         ------
         StoreError
             If the file cannot be read.
         """
-        sound, damaged = 0, []
-        for row in self._query("SELECT key, task, outcome, seconds, run, checksum FROM results"):
-            if row[5] == _checksum(*row[:5]):
-                sound += 1
-            else:
-                damaged.append(str(row[0]))
-        return sound, damaged
+        count, damaged = 0, []
+        for table in _CONTENT:
+            for row, sound in self._all(table):
+                count += sound
+                if not sound:
+                    damaged.append(f"{table} {row[0]}")
+        return count, damaged
 
     def failures(self) -> list[Failure]:
         """Return the tasks that failed and have no result.
@@ -190,10 +201,10 @@ class Store:
         StoreError
             If the file cannot be read.
         """
-        return [Failure(*row) for row in self._query("SELECT key, task, error, attempts FROM failures ORDER BY key")]
+        return [Failure(*row[:4], sound) for row, sound in self._all("failures")]
 
     def studies(self) -> dict[str, dict[str, Any]]:
-        """Return the descriptions of the studies that were run into this store.
+        """Return the descriptions of the studies that were run into this store, without damaged ones.
 
         Returns
         -------
@@ -204,7 +215,7 @@ class Store:
         StoreError
             If the file cannot be read.
         """
-        return {name: json.loads(text) for name, text in self._query("SELECT name, description FROM studies")}
+        return {name: json.loads(text) for (name, text), sound in self._all("studies") if sound}
 
     def runs(self) -> list[dict[str, str]]:
         """Return versions, machine, command and time of every run that wrote something.
@@ -212,13 +223,15 @@ class Store:
         Returns
         -------
         list of dict
+            With the one key ``damaged``, its number, where the row is.
 
         Raises
         ------
         StoreError
             If the file cannot be read.
         """
-        return [json.loads(text) for (text,) in self._query("SELECT provenance FROM runs ORDER BY id")]
+        rows = self._all("runs")
+        return [json.loads(text) if sound else {"damaged": str(number)} for (number, text), sound in rows]
 
     # ------------------------------------------------------------------ writing
 
@@ -240,7 +253,8 @@ class Store:
             "axes": {name: list(values) for name, values in study.axes.items()},
             "settings": dict(study.settings),
         }
-        self._write([("INSERT OR REPLACE INTO studies VALUES (?, ?)", (study.name, canonical(told)))])
+        row = (study.name, canonical(told))
+        self._write([("INSERT OR REPLACE INTO studies VALUES (?, ?, ?)", (*row, _checksum(*row)))])
 
     def put(self, finished: Iterable[tuple[Task, Done]]) -> int:
         """Write finished tasks in one transaction; a task that is there already is not written again.
@@ -259,17 +273,16 @@ class Store:
         StoreError
             If the file cannot be written: then none of them is.
         """
-        run = self._this_run()
+        run, finished = self._this_run(), list(finished)
+        again = any(done.values is None for _, done in finished)
+        before = {item.key: item.attempts for item in self.failures() if item.sound} if again else {}
         statements: list[tuple[str, tuple[Any, ...]]] = []
         for task, done in finished:
             text = canonical(task.description)
             if done.values is None:
+                failed = (task.key, text, done.error, before.get(task.key, 0) + 1, run)
                 statements.append(
-                    (
-                        "INSERT INTO failures VALUES (?, ?, ?, 1, ?) "
-                        "ON CONFLICT(key) DO UPDATE SET error=excluded.error, attempts=attempts+1, run=excluded.run",
-                        (task.key, text, done.error, run),
-                    )
+                    ("INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?, ?, ?)", (*failed, _checksum(*failed)))
                 )
                 continue
             row = (task.key, text, canonical(dict(done.values)), float(done.seconds), run)
@@ -297,9 +310,9 @@ class Store:
             told = canonical({**provenance(), "commit": _commit()})
             try:
                 with self._db:
-                    self._run = int(
-                        self._db.execute("INSERT INTO runs (provenance) VALUES (?)", (told,)).lastrowid or 0
-                    )
+                    number = int(self._db.execute("SELECT COALESCE(MAX(id), 0) + 1 FROM runs").fetchone()[0])
+                    self._db.execute("INSERT INTO runs VALUES (?, ?, ?)", (number, told, _checksum(number, told)))
+                self._run = number
             except sqlite3.Error as error:
                 raise self._problem(error) from error
         return self._run
@@ -315,6 +328,12 @@ class Store:
             return changed
         except sqlite3.Error as error:
             raise self._problem(error) from error
+
+    def _all(self, table: str) -> list[tuple[tuple[Any, ...], bool]]:
+        """Return the content of every row of a table, in order, and whether it is sound."""
+        columns = _CONTENT[table]
+        rows = self._query(f"SELECT {', '.join(columns)}, checksum FROM {table} ORDER BY {columns[0]}")
+        return [(row[:-1], row[-1] == _checksum(*row[:-1])) for row in rows]
 
     def _rows(self, keys: list[str]) -> Iterator[tuple[Any, ...]]:
         for first in range(0, len(keys), _AT_ONCE):
@@ -358,6 +377,6 @@ def _commit() -> str:
         return "-"
 
 
-def _checksum(key: str, task: str, outcome: str, seconds: float, run: int) -> str:
-    """Return the checksum of a row."""
-    return digest(canonical([key, task, outcome, float(seconds).hex() if isinstance(seconds, float) else seconds, run]))
+def _checksum(*content: Any) -> str:
+    """Return the checksum of a row: of its columns, floats bit for bit."""
+    return digest(json.dumps([item.hex() if isinstance(item, float) else item for item in content], default=repr))

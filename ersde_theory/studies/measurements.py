@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from ersde_theory.brownian_path import BrownianPath
 from ersde_theory.catalogue import scheme
-from ersde_theory.errors import OBSERVABLES
+from ersde_theory.errors import OBSERVABLES, path_grid
 from ersde_theory.exact_gaussian import wasserstein2
 from ersde_theory.laboratory import measure
 from ersde_theory.noise_scale import NoiseScale
@@ -18,6 +19,62 @@ from ersde_theory.sampling import sample
 from ersde_theory.studies._measurement import Measurement
 
 _GRID = ("noise_scale", "problem", "scheme", "steps")
+
+
+@functools.cache
+def _buildable(name: str, noise_scale: str) -> bool:
+    """Return whether a scheme takes a noise scale function."""
+    return scheme(name).accepts(NoiseScale.from_name(noise_scale))
+
+
+def buildable(parameters: Mapping[str, Any]) -> bool:
+    """Return whether the scheme of a cell takes its noise scale function.
+
+    Parameters
+    ----------
+    parameters : mapping
+        ``scheme``, ``noise_scale``: names.
+
+    Returns
+    -------
+    bool
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown.
+
+    Examples
+    --------
+    >>> buildable({"scheme": "ddpm", "noise_scale": "ode"})
+    False
+    """
+    return _buildable(parameters["scheme"], parameters["noise_scale"])
+
+
+def coupled(parameters: Mapping[str, Any]) -> bool:
+    """Return whether two runs of a cell's scheme can share a Brownian path: not if it brings noise of its own.
+
+    Parameters
+    ----------
+    parameters : mapping
+        ``scheme``, ``noise_scale``: names.
+
+    Returns
+    -------
+    bool
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown.
+
+    Examples
+    --------
+    >>> coupled({"scheme": "edm_stochastic", "noise_scale": "ode"})
+    False
+    """
+    return buildable(parameters) and not scheme(parameters["scheme"]).own_noise
 
 
 def exact_error(parameters: Mapping[str, Any], seed: int) -> dict[str, float]:  # noqa: ARG001 - as every measurement
@@ -110,17 +167,18 @@ def weak_difference(parameters: Mapping[str, Any], seed: int) -> dict[str, float
     chosen, steps = problem(parameters["problem"]), int(parameters["steps"])
     entry, phi = scheme(parameters["scheme"]), NoiseScale.from_name(parameters["noise_scale"])
     law, fine = chosen.make_law(), chosen.make_grid(2 * steps)
-    path = BrownianPath(phi, fine, seed)
+    tableaus = [entry.tableau(grid, phi) for grid in (chosen.make_grid(steps), fine)]
+    path = BrownianPath(phi, path_grid(tableaus), seed)
     start = law.sample(int(parameters["paths"]), noise_level=float(fine.levels[0]), seed=seed)
-    ends = [sample(entry.tableau(grid, phi), law.denoise, start, path) for grid in (chosen.make_grid(steps), fine)]
+    ends = [sample(tab, law.denoise, start, path) for tab in tableaus]
     return {name: float((of(ends[0]) - of(ends[1])).mean()) for name, of in OBSERVABLES.items()}
 
 
 ALL = {
     item.name: item
     for item in (
-        Measurement("exact-error", exact_error, required=_GRID, optional=("score_error",)),
-        Measurement("exact-order", exact_order, required=("noise_scale", "problem", "scheme"), optional=("kind",)),
-        Measurement("weak-difference", weak_difference, sampled=True, required=(*_GRID, "paths")),
+        Measurement("exact-error", exact_error, required=_GRID, optional=("score_error",), applies=buildable),
+        Measurement("exact-order", exact_order, required=_GRID[:-1], optional=("kind",), applies=buildable),
+        Measurement("weak-difference", weak_difference, sampled=True, required=(*_GRID, "paths"), applies=coupled),
     )
 }

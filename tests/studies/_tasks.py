@@ -55,6 +55,14 @@ def fails_now_and_then(parameters, seed):
     return {"x": value if value < 0.5 else float("inf")}
 
 
+def fails_for_two(parameters, seed):
+    """Return a number, or raise for x = 2."""
+    if parameters["x"] == 2:
+        message = "two"
+        raise ValueError(message)
+    return {"x": 1.0}
+
+
 def noisy_neighbour(parameters, seed):
     """Write to the standard output past Python, and read the standard input."""
     os.write(1, b"noise\n")

@@ -157,30 +157,55 @@ def test_damaged_results_are_found_and_computed_again_alone(tmp_path):
         run(study, store, pool)
         sound = results(study, store)
     rows = sqlite3.connect(path).execute("SELECT key, task, outcome, seconds, run, checksum FROM results").fetchall()
+    others = len(rows) - 1 + 2  # a run and a study
     changes = [(column, _changed) for column in ("task", "outcome", "checksum")]
     for row in rows:
         other = _changed(row[0], 5)
         _poke(path, row[0], "key", other)
         with Store(path) as store:
-            assert store.check() == (len(rows) - 1, [other])
+            assert store.check() == (others, [f"results {other}"])
         _poke(path, other, "key", row[0])
         for column, change in changes:
             text = row[("key", "task", "outcome", "seconds", "run", "checksum").index(column)]
             for place in range(0, len(text), max(1, len(text) // 7)):
                 _poke(path, row[0], column, change(text, place))
                 with Store(path) as store:
-                    assert store.check() == (len(rows) - 1, [row[0]])
+                    assert store.check() == (others, [f"results {row[0]}"])
                 _poke(path, row[0], column, text)
         for column, value in (("seconds", row[3] + 1e-9), ("run", 99)):
             _poke(path, row[0], column, value)
             with Store(path) as store:
-                assert store.check()[1] == [row[0]]
+                assert store.check()[1] == [f"results {row[0]}"]
             _poke(path, row[0], column, row[3] if column == "seconds" else row[4])
     _poke(path, rows[0][0], "outcome", _changed(rows[0][2], 12))
     with Store(path) as store, executor() as pool:
         outcome = run(study, store, pool)
         assert (outcome.computed, outcome.damaged, outcome.found) == (1, 1, 2)
         assert results(study, store) == sound
+
+
+def test_damaged_failures_studies_and_runs_are_found(tmp_path):
+    """Assert that a changed failure is run again and kept from its cell's mean, a changed run or study is told."""
+    path, study = tmp_path / "s.db", Study("some", f"{TASKS}:fails_for_two", {"x": (1, 2)})
+    with Store(path) as store, executor() as pool:
+        assert run(study, store, pool).failed == 1
+        (failure,) = store.failures()
+        assert run(study, store, pool).computed == run(study, store, pool).failed == 0
+    for where, column, key in (("failures", "error", "key"), ("studies", "description", "name"), ("runs", "id", "id")):
+        with sqlite3.connect(path) as db:
+            ((name, value),) = db.execute(f"SELECT {key}, {column} FROM {where}").fetchall()
+            other = value + 1 if isinstance(value, int) else _changed(value, len(value) // 2)
+            db.execute(f"UPDATE {where} SET {column} = ?", (other,))
+        db.close()
+        with Store(path) as store:
+            wrong = [text.partition(" ") for text in store.check()[1]]
+        assert (where, " ", str(other if column == key else name)) in wrong
+    with Store(path) as store, executor() as pool:
+        assert store.studies() == {}
+        assert store.runs() == [{"damaged": "2"}]
+        assert [(item.key, item.sound) for item in store.failures()] == [(failure.key, False)]
+        assert run(study, store, pool).failed == 1
+        assert [(item.attempts, item.sound) for item in store.failures()] == [(1, True)]
 
 
 def _changed(text, place):

@@ -8,10 +8,15 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from ersde_theory.catalogue import scheme, scheme_names
 from ersde_theory.cli import app
+from ersde_theory.laboratory.exact_orders import NOISE_SCALES
 from ersde_theory.records import Record
-from ersde_theory.studies import Store, Study, table
+from ersde_theory.studies import Store, Study, executor, table
+from ersde_theory.studies import run as run_study
 from ersde_theory.studies._export import export
+from ersde_theory.studies._task import Task
+from ersde_theory.studies._worker import Done
 
 STUDY = """
 name = "small"
@@ -89,9 +94,6 @@ def test_stores_that_differ_are_told_apart(place):
     with Store("studies/small.db") as store:
         rows = store._db.execute("SELECT key, outcome FROM results").fetchall()
     assert len(rows) == 4
-    from ersde_theory.studies._task import Task
-    from ersde_theory.studies._worker import Done
-
     study = Study.from_file("small.toml")
     with Store("wrong.db") as store:
         for k, cell in enumerate(study.cells()):
@@ -101,6 +103,42 @@ def test_stores_that_differ_are_told_apart(place):
     said = call("diff", "small.toml", "studies/small.db", "wrong.db", status=1)
     assert "1 disagree" in said
     assert '"adams-3"' in said
+
+
+def test_stores_of_two_seeds_agree_and_a_biased_one_does_not(place):
+    """Assert that runs with two seeds agree within uncertainty, and that one moved by five standard errors does not."""
+    text = (
+        'name = "noisy"\nmeasurement = "tests.studies._tasks:random_mean"\nseed = SEED\n[axes]\nx = [1.0, 5.0]\n'
+        "[sampling]\ntarget = 0.5\nfirst = 30\nmost = 30\n"
+    )
+    for seed in (1, 2):
+        (place / f"{seed}.toml").write_text(text.replace("SEED", str(seed)), encoding="utf-8")
+        call("run", f"{seed}.toml", "--executor", "inline", "--store", f"{seed}.db")
+    assert "2 numbers compared, 0 disagree." in call("diff", "1.toml", "1.db", "2.db", "--seed", "2")
+    assert "0 numbers compared" in call("diff", "1.toml", "1.db", "2.db", status=1)
+    assert "expected" in call("diff", "1.toml", "1.db", "2.db", "--seed", "-1", status=2)
+    study = Study.from_file("2.toml")
+    with Store("2.db", readonly=True) as sound, Store("biased.db") as biased:
+        for cell in study.cells():
+            keys = [cell.task(k).key for k in range(30)]
+            values = [sound.read([key])[0][key]["mean"] for key in keys]
+            moved = 8.0 * np.std(values) / np.sqrt(len(values))
+            for k, (key, value) in enumerate(zip(keys, values, strict=True)):
+                biased.put([(cell.task(k), Done(key, {"mean": value + moved}, "", 0.0))])
+    assert "2 disagree" in call("diff", "1.toml", "1.db", "biased.db", "--seed", "2", status=1)
+
+
+def test_cells_that_do_not_exist_are_left_out(place):
+    """Assert that a scheme meets the noise scales it takes, is nan elsewhere, and that no cell at all is refused."""
+    axes = {"scheme": ["adams-3", "ddpm"], "noise_scale": ["ode", "reverse_sde"], "steps": [10]}
+    study = Study("some", "exact-error", axes, {"problem": "gaussian"})
+    assert (study.n_cells, list(study.places())) == (3, [(0, 0, 0), (0, 1, 0), (1, 1, 0)])
+    with Store("some.db") as store, executor() as pool:
+        assert run_study(study, store, pool).computed == 3
+        values = table(study, store)["value"][..., 0]
+    assert np.isfinite(values).tolist() == [[[True], [True]], [[False], [True]]]
+    with pytest.raises(ValueError, match="expected a cell to which exact-error applies"):
+        Study("none", "exact-error", axes | {"scheme": ["ddpm"], "noise_scale": ["ode"]}, {"problem": "gaussian"})
 
 
 @pytest.mark.parametrize(
@@ -161,3 +199,10 @@ def test_damaged_file_can_be_salvaged(place):
     saved = int(said.split()[0])
     assert 100 < saved < 200
     assert f"{200 - saved} tasks computed" in call("run", "many.toml", "--executor", "inline", "--store", "fresh.db")
+
+
+def test_example_has_every_scheme_that_can_be_coupled_and_every_noise_scale():
+    """Assert that the study of the mixture keeps up with the catalogue."""
+    axes = Study.from_file("weak_order_mixture").axes
+    assert axes["scheme"] == tuple(name for name in scheme_names() if not scheme(name).own_noise)
+    assert axes["noise_scale"] == NOISE_SCALES
