@@ -9,7 +9,7 @@ import numpy as np
 
 from ersde_theory.errors import OBSERVABLES
 from ersde_theory.laboratory._task import Advance, Ladders, Task, exact_ladders, silent
-from ersde_theory.law_propagation import OutputLaw, propagate_law
+from ersde_theory.law_propagation import OutputLaw, can_propagate, propagate_law
 from ersde_theory.problems import Problem
 from ersde_theory.tableau import Tableau
 
@@ -19,6 +19,12 @@ _LogDensity = Callable[[np.ndarray], np.ndarray]
 
 def law_errors(task: Task) -> Ladders:
     """Return distances of laws and signed errors of observables, with the errors of the rule as floors."""
+    if not all(map(can_propagate, task.tableaus)):
+        msg = (
+            f"scheme: expected one without noise, or of one or two steps, for kind 'law', got {task.entry.name} with "
+            f"{task.noise_scale.name}; kind 'weak' takes every scheme"
+        )
+        raise ValueError(msg)
     values, bounds = _compared(task.problem, task.tableaus, _distances_and_observables, task.advance)
     return exact_ladders(task.steps, (*_DISTANCES, *OBSERVABLES), values, bounds)
 

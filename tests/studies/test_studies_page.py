@@ -1,0 +1,65 @@
+"""The page on studies says what the Records say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ersde_theory.records import Record
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+
+
+def rows(label: str) -> list[list[str]]:
+    """Return the entries of the rows of the page's tables that begin so."""
+    lines = [line.strip("| ").split(" | ") for line in (DOCS / "studies.md").read_text("utf-8").splitlines()]
+    return [line[1:] for line in lines if line[0].startswith(label)]
+
+
+def shown(entry: str, value: float) -> bool:
+    """Return whether an entry is a number to the digits that it shows."""
+    digits = len(entry.partition(".")[2])
+    return abs(float(entry.replace(",", "")) - value) <= 0.5001 * 10.0**-digits
+
+
+@pytest.fixture(scope="module")
+def scaling() -> Record:
+    """Give the Record of what studies cost."""
+    return Record.load(DOCS / "records" / "study-scaling.json")
+
+
+def test_costs_are_those_of_the_record(scaling):
+    """Assert every number of the tables of costs, and that twice the number would not pass."""
+    ((inline, dask),) = rows("cost of a task that does nothing")
+    ((processes, cluster),) = rows("efficiency from one worker to two")
+    pairs = [
+        (inline, 1e3 * scaling["seconds_each"][-1]),
+        (dask, 1e3 * scaling.settings["dask_seconds_each"]),
+        (processes, scaling.settings["processes_efficiency"]),
+        (cluster, scaling.settings["dask_efficiency"]),
+    ]
+    for label, name, factor in (
+        ("tasks", "tasks", 1.0),
+        ("cost each, inline", "seconds_each", 1e3),
+        ("planning, s", "planning", 1.0),
+        ("memory of planning", "planning_memory", 1.0),
+    ):
+        (entries,) = rows(label)
+        pairs += zip(entries, factor * scaling[name], strict=True)
+    for entry, value in pairs:
+        assert shown(entry, value), (entry, value)
+        assert not shown(entry, 2.0 * value)
+
+
+def test_goals_of_the_record_are_met(scaling):
+    """Assert what studies promise: a second worker is used, overhead is small, cost is linear in tasks."""
+    told = scaling.settings
+    assert min(told["processes_efficiency"], told["dask_efficiency"]) >= 0.9
+    assert min(told["processes_task"], told["dask_task"]) >= 0.5
+    assert scaling["seconds_each"].max() <= 2e-3
+    assert told["dask_seconds_each"] <= 15e-3
+    assert scaling["tasks"].tolist() == [1_000, 10_000, 100_000]
+    assert scaling["planning"][-1] < 5.0
+    assert scaling["planning_memory"][-1] < 500.0
+    assert scaling["planning"][-1] / scaling["planning"][0] < 200.0
