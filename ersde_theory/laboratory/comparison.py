@@ -20,7 +20,7 @@ import typer
 
 from ersde_theory import schemes
 from ersde_theory.brownian_path import BrownianPath
-from ersde_theory.errors import exact_strong_error
+from ersde_theory.errors import StepTransition, exact_strong_error
 from ersde_theory.exact_gaussian import wasserstein2
 from ersde_theory.interpolation import InterpolationVariable
 from ersde_theory.laboratory._gaussian import node_levels, transition
@@ -231,10 +231,14 @@ def _exact(setting: Setting, tableaus: list[list[Tableau | None]], phi: NoiseSca
     variances = _variances(setting)
     size = float(np.sqrt(variances.sum()))
     law, rms = (np.full((len(tableaus), len(tableaus[0])), np.nan) for _ in range(2))
+    solutions: dict[bytes, list[StepTransition]] = {}  # most schemes share their levels
     for s, k, tab in _present(tableaus):
         law[s, k] = float(np.sqrt((wasserstein2(tab, 0.0, variances) ** 2).sum())) / size
-        exact = (transition(node_levels(tab), phi, v) for v in variances.tolist())
-        errors = [exact_strong_error(tab, v, of_v)[-1] for v, of_v in zip(variances.tolist(), exact, strict=True)]
+        levels = node_levels(tab)
+        if (key := levels.tobytes()) not in solutions:
+            solutions[key] = [transition(levels, phi, v) for v in variances.tolist()]
+        pairs = zip(variances.tolist(), solutions[key], strict=True)
+        errors = [exact_strong_error(tab, v, solution)[-1] for v, solution in pairs]
         rms[s, k] = float(np.linalg.norm(errors)) / size
         tick()
     gain = _ratio(law[_RELEASED], law)
