@@ -14,6 +14,8 @@ from ersde_theory.claims._ladders import VARIANCE, transition
 from ersde_theory.errors import exact_strong_error, strong_ladder
 from tests.errors._paths import OVERLAPPING, exp_power, grid, reference_of, start_of
 
+pytestmark = pytest.mark.slow
+
 RUNGS = (20, 40, 80, 160)
 PATHS = 3000
 ALPHA_SIGMAS = 4.5  # two-sided level 1e-5

@@ -15,7 +15,9 @@ from ersde_theory.errors._coupling import couplings, start_and_normals
 from ersde_theory.exact_gaussian import output_moments, target_moments
 from tests.errors._paths import OVERLAPPING, exp_power, grid, reference_of, start_at, start_of
 
-RUNGS = (6, 12, 24, 48, 96)
+pytestmark = pytest.mark.slow
+
+RUNGS = (6, 12, 24, 48)
 ALPHA_SIGMAS = 4.5  # two-sided level 1e-5
 MEAN, VARIANCE = 0.7, 0.25
 MOMENTS = {"y": lambda y: y[:, 0], "y^2": lambda y: y[:, 0] ** 2}
@@ -26,10 +28,10 @@ def published(order):
     return lambda n, phi: schemes.er_sde(grid(n), phi, order)
 
 
-def mixture_ladder(build, **options):
+def mixture_ladder(build, rungs=RUNGS, **options):
     """Return the weak ladder of a scheme on the overlapping mixture with phi = exp_power."""
     phi, law = NoiseScale.exp_power(), OVERLAPPING
-    tabs = [build(n, phi) for n in RUNGS]
+    tabs = [build(n, phi) for n in rungs]
     options = {"target": 0.1, "start_numbers": 3, "max_path_steps": 1.5e7} | options
     return weak_ladder(tabs, phi, law.denoise, start_at(law), reference_of(law, exp_power), **options)
 
@@ -146,8 +148,8 @@ def test_verdict_on_a_mixture_matches_the_known_weak_order(ladder_of_order_two):
     ids=["noise off by 1 %", "history swapped"],
 )
 def test_broken_twins_contradict_weak_order_two(fault):
-    """Assert that faults are reported as wrong, not as undecided."""
-    assert mixture_ladder(fault, seed=3).verdict().contradicts(2)
+    """Assert that faults are reported as wrong, not as undecided; so little noise shows on a longer ladder."""
+    assert mixture_ladder(fault, (*RUNGS, 96), seed=3).verdict().contradicts(2)
 
 
 def test_verdict_takes_fifty_times_fewer_path_steps_than_plain_monte_carlo(ladder_of_order_two):

@@ -16,6 +16,8 @@ from ersde_theory.laboratory.comparison import DEFAULT, RELEASED, SETTINGS, comp
 from ersde_theory.records import Record
 from ersde_theory.time_grid import TimeGrid
 
+pytestmark = pytest.mark.slow
+
 ODE, NOISY, REVERSE_SDE = 0, 1, 2
 SPECTRUM = 0
 

@@ -19,6 +19,8 @@ from ersde_theory.noise_scale import NoiseScale
 from ersde_theory.time_grid import TimeGrid
 from tests.laboratory._strategies import declared_cases, gaussian, gaussians, is_declared, mixtures
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = settings().max_examples  # 100 in the profile of the plain run
 SCALES = {
     Kind.EXACT: ("ode", "reverse_sde", "exp_power"),

@@ -26,6 +26,8 @@ from ersde_theory.problems import Problem, problem
 from ersde_theory.records import Record
 from tests.project._source import ROOT
 
+pytestmark = pytest.mark.slow
+
 PHI = NoiseScale.exp_power()
 
 
