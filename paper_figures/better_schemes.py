@@ -129,10 +129,10 @@ FIGURE = PaperFigure(
     title="Better schemes at equal evaluations",
     description="Errors against evaluations of the released ER-SDE-Solver-3, the published one, exponential Adams, "
     "the predictor-correctors of variable order (the default), PEC-3-3 in lambda and PEC-3-4 in ln(lambda), and SRA. "
-    "Left without noise, middle the law with noise, right the path with noise, where the grey floor is what no scheme "
-    "of one draw a step can get below. Bars are two standard errors; the Gaussian spectrum is exact. Without noise and "
-    "in law the default is nowhere above the released solver beyond uncertainty; on the path with noise all schemes "
-    "but SRA meet at the floor.",
+    "Left without noise, middle the law with noise, right the path with noise, where the grey floor is what the "
+    "increments of the steps leave open: no scheme of one draw a step has a smaller RMS (a median may). Bars are two "
+    "standard errors; the Gaussian spectrum is exact. Without noise and in law the default is nowhere above the "
+    "released solver beyond uncertainty; on the path with noise all schemes but SRA meet at the floor.",
     claims=(),
     compute=compute,
     draw=draw,

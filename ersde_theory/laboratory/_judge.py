@@ -89,26 +89,31 @@ class Judge:
             found["switched"] = float((self._nearest(states) != self._nearest(self.exact)).mean())
         if not self.in_law:
             return found, medians
-        distance, distances = self._distance(states)
-        return found | {"law": distance, "law_error": float(distances.std())}, distances
+        distance, error, distances = self._distance(states)
+        return found | {"law": distance, "law_error": error}, distances
 
     def _features(self, states: np.ndarray) -> np.ndarray:
         """Return cos and sin of all wave vectors, shape (n, 2 waves)."""
         phase = states @ self._waves.T
         return np.concatenate([np.cos(phase), np.sin(phase)], axis=1)
 
-    def _distance(self, states: np.ndarray) -> tuple[float, np.ndarray]:
-        """Return the RMS difference of characteristic functions, its noise's square taken off, and resamples."""
+    def _distance(self, states: np.ndarray) -> tuple[float, float, np.ndarray]:
+        """Return the RMS difference of characteristic functions, its noise's square taken off, error and resamples."""
         difference = self._features(states) - self._of_exact
         means = np.stack([group.mean(axis=0) for group in np.array_split(difference, GROUPS)])
         noise = float((means.var(axis=0, ddof=1) / GROUPS).sum())
 
-        def size(mean: np.ndarray, excess: float) -> np.ndarray:
-            squares = np.maximum((mean**2).sum(axis=-1) - excess, 0.0)
-            return np.asarray(np.sqrt(squares / len(self._waves)))
+        def square(mean: np.ndarray) -> np.ndarray:
+            return np.asarray((mean**2).sum(axis=-1) / len(self._waves))
 
+        noise /= len(self._waves)
+        distance = float(np.sqrt(max(float(square(means.mean(axis=0))) - noise, 0.0)))
+        squares = square(self._weights @ means)
+        # of the square, which is not cut off at 0: there resampled distances are all alike, however large the noise
+        spread = float(squares.std())
+        error = spread / max(2.0 * distance, (2.0 * spread) ** 0.5) if spread > 0.0 else 0.0
         # a resampled mean has the noise twice: of the paths and of the resampling
-        return float(size(means.mean(axis=0), noise)), size(self._weights @ means, 2.0 * noise)
+        return distance, error, np.sqrt(np.maximum(squares - 2.0 * noise, 0.0))
 
 
 def exact_floor(grid: TimeGrid, noise_scale: NoiseScale, variances: np.ndarray) -> float:

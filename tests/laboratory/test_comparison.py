@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analytic import GaussianMixture
+from analytic import GaussianMixture, solve_ode
+from ersde_theory import ForwardProcess, NoiseScale, sample, schemes
+from ersde_theory.exact_gaussian import wasserstein2
 from ersde_theory.laboratory import comparison
 from ersde_theory.laboratory._judge import Judge
 from ersde_theory.laboratory._variables import VARIABLES, variable_errors
@@ -62,6 +64,43 @@ def test_default_beats_the_released_solver_where_nothing_was_chosen():
     assert (little_noise[:, :, scheme(record, "PEC-3-4, ln lambda"), 0] < 1.0).all()
 
 
+@pytest.mark.parametrize("name", ["ode", "exp_power"])
+def test_default_is_behind_the_released_solver_on_levels_uniform_in_time(name):
+    """Assert it for a linear VP schedule on the spectrum, where all is exact; twin: Karras levels of the same range."""
+    variances = SETTINGS["spectrum"].problem.spectrum[1]
+    phi = NoiseScale.from_name(name)
+
+    def gain(grid: TimeGrid) -> float:
+        """Return the released solver's W2 over the default's."""
+        released, default = schemes.er_sde(grid, phi, 3, variant="released"), schemes.variable_order_pec(grid, phi)
+        sizes = [np.linalg.norm(wasserstein2(tab, 0.0, variances)) for tab in (released, default)]
+        return float(sizes[0] / sizes[1])
+
+    for n in (15, 20, 30, 50):
+        uniform = TimeGrid.uniform_in_time(ForwardProcess.vp_linear(), n, 1.0, 1e-3)
+        assert 0.8 < gain(uniform) < 0.9
+        assert gain(TimeGrid.karras(n, float(uniform.levels[0]), float(uniform.levels[-1]))) > 2.0
+
+
+def test_default_is_behind_the_released_solver_on_levels_uniform_in_time_on_a_mixture():
+    """Assert it in the median without noise; twin: Karras levels of the same range."""
+    law, phi = SETTINGS["mixture"].problem.make_law(), NoiseScale.ode()
+    for n in (10, 20, 50):
+        uniform = TimeGrid.uniform_in_time(ForwardProcess.vp_linear(), n, 1.0, 1e-3)
+        high, low = (float(level) for level in uniform.levels[[0, -1]])
+        start = law.sample(300, noise_level=high, seed=3)
+        exact = solve_ode(law.denoise, start, high, low, rtol=1e-8)
+
+        def gain(grid: TimeGrid, start: np.ndarray = start, exact: np.ndarray = exact) -> float:
+            """Return the released solver's median error over the default's."""
+            pair = schemes.er_sde(grid, phi, 3, variant="released"), schemes.variable_order_pec(grid, phi)
+            errors = [np.median(np.linalg.norm(sample(tab, law.denoise, start) - exact, axis=1)) for tab in pair]
+            return float(errors[0] / errors[1])
+
+        assert gain(uniform) < 0.95
+        assert gain(TimeGrid.karras(n, high, low)) > 1.5
+
+
 def test_without_noise_law_and_path_agree_on_the_spectrum(quick):
     """Assert that W2 is the RMS path error of the ODE, whose map is monotone in each coordinate."""
     good = scheme(quick, DEFAULT)
@@ -101,6 +140,32 @@ def test_independent_samples_of_one_law_are_not_resolved():
     first, second = np.random.default_rng(6).standard_normal((2, 5_000, 2))
     found, _ = Judge(GaussianMixture([1.0], [[0.0, 0.0]], [1.0]), first, 0, in_law=True)(second)
     assert found["law"] < 0.01
+
+
+def test_error_of_a_law_says_so_where_the_distance_is_lost_in_noise():
+    """Assert that two of it bound a distance of the noise's size, and two spreads of cut-off distances do not."""
+    n, flipped, more = 1000, 0.2, 0.022  # paths that change mode, and how many more leave the right one
+    generator, sign = np.random.default_rng(9), np.where(np.arange(n) % 2, 1.0, -1.0)
+    modes = np.array([[1.0, 0.0], [-1.0, 0.0]])
+    judge = Judge(GaussianMixture([0.5, 0.5], modes, [1e-4, 1e-4]), np.outer(sign, modes[0]), 0, in_law=True)
+    angle = np.pi * np.arange(8) / 8
+    phase = np.outer([0.5, 1.0, 2.0], np.cos(angle))
+    exact = more * float(np.sqrt((np.sin(phase) ** 2).mean()))  # 1.1 times the noise, nearly all of one feature
+    missed = np.zeros(2)
+    for _ in range(200):
+        flips = generator.random(n) < 0.5 * (flipped + more * sign)
+        found, resamples = judge(np.outer(np.where(flips, -sign, sign), modes[0]))
+        missed += exact > found["law"] + 2.0 * np.array([found["law_error"], resamples.std()])
+    assert missed[0] <= 0.025 * 200
+    assert missed[1] > 0.1 * 200
+
+
+def test_error_of_a_law_is_the_spread_of_its_resamples_where_it_is_resolved():
+    """Assert it for two Gaussians that are far apart compared with the noise."""
+    exact = np.random.default_rng(5).standard_normal((5_000, 2))
+    found, resamples = Judge(GaussianMixture([1.0], [[0.0, 0.0]], [1.0]), exact, 0, in_law=True)(1.1 * exact)
+    assert found["law"] > 5.0 * found["law_error"]
+    assert found["law_error"] == pytest.approx(resamples.std(), rel=0.02)
 
 
 def test_variables_err_and_amplify_as_the_page_says():
