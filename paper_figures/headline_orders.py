@@ -113,6 +113,8 @@ def _ladders(panel: Axes, record: Record, name: str, labels: dict[str, style.Loo
         chosen &= np.isin(record["method"], _METHODS_OF_LAW)
     for index in np.flatnonzero(chosen):
         label = f"{record['scheme'][index]}, {record['noise_scale'][index]}"
+        if record["problem"][index] == "gaussian":
+            label += ", Gaussian (exact)"
         if label not in labels:
             labels[label] = style.look(len(labels))
         _line(panel, record, int(index), label, labels[label])
@@ -126,9 +128,9 @@ def _separated(panel: Axes, record: Record, noise_scale: str) -> None:
     for i, quantity in enumerate(_SEPARATED):
         (index,) = np.flatnonzero(chosen & (record["scheme"] == scheme) & (record["quantity"] == quantity))
         _line(panel, record, int(index), quantity.removesuffix(", end"), style.look(i))
-    _finish(panel, f"separated, {noise_scale}", (1,))
+    _finish(panel, f"separated modes, {scheme},\n{noise_scale}", (1,))
     panel.set_ylim(bottom=panel.get_ylim()[0] / 30.0)  # room for the legend
-    panel.legend(fontsize=6.0, loc="lower left")
+    panel.legend(fontsize=6.5, loc="lower left")
 
 
 def _finish(panel: Axes, title: str, orders: tuple[int, ...]) -> None:
@@ -163,7 +165,7 @@ def _intervals(panel: Axes, record: Record) -> None:
     panel.tick_params(axis="y", length=0.0)
     panel.invert_yaxis()
     panel.set_xlabel("order minus declared (95 %)")
-    panel.set_title("all orders", loc="left")
+    panel.set_title("all orders, by what is\nmeasured", loc="left")
 
 
 FIGURE = PaperFigure(

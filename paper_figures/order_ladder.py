@@ -74,8 +74,9 @@ def draw(record: Record) -> Figure:
         for order in (1, 2, 3):
             style.reference_line(axes[0][0], steps, top * (steps / steps[0]) ** -order, f"slope {order}")
         axes[0][0].set_yscale("log")
-        axes[0][0].set_ylabel("|error| (bands: ± 2 standard errors)")
-        axes[0][1].set_ylabel("slope between neighbours (± 2 s.e.)")
+        bands = ", bands: ± 2 standard errors" if (spread > 0.0).any() else ""
+        axes[0][0].set_ylabel(f"|error| (hollow: positive{bands})")
+        axes[0][1].set_ylabel("slope between neighbours" + (" (± 2 s.e.)" if bands else ""))
         axes[0][1].set_ylim(-0.5, 5.5)
         if settings.get("declared") is not None:
             axes[0][1].axhline(settings["declared"], color="#888888", linewidth=0.7, zorder=0)

@@ -224,9 +224,10 @@ def _map(panel: Axes, record: Record, values: np.ndarray) -> None:
             style.look(i).marker,
             color="#D55E00",
             markeredgecolor="white",
-            markersize=6,
+            markersize=8.5 - 0.8 * i,  # those of one place stay visible in each other
             label=name,
             clip_on=False,
+            zorder=4,
         )
     panel.plot(
         low_edge[at[0]],
@@ -234,7 +235,7 @@ def _map(panel: Axes, record: Record, values: np.ndarray) -> None:
         "*",
         color="#F0E442",
         markeredgecolor="black",
-        markersize=13,
+        markersize=15,
         label="best of the plane",
         clip_on=False,
     )
