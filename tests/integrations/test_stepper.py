@@ -14,6 +14,7 @@ from ersde_theory.sampling import NonFiniteError
 
 torch = pytest.importorskip("torch")
 
+from ersde_theory.integrations import _fused
 from ersde_theory.integrations._stepper import FiniteCheck, TableauStepper, sum_dtype
 from ersde_theory.integrations.choice import PROCESSES, SCHEMES, checked_sigmas, chosen_noise_scale, chosen_tableau
 
@@ -116,11 +117,12 @@ def test_stepper_forgets_values_it_no_longer_needs():
 def test_compiled_sweep_equals_sample_on_large_states(dtype, numba, monkeypatch):
     """Assert that both ways of taking a step give the loop's result, with a conversion of the output as well.
 
-    The state is large enough to be cut over threads.
+    The state is cut over threads.
     """
     if numba == "1":
         pytest.importorskip("numba")
     monkeypatch.setenv("ERSDE_NUMBA", numba)
+    monkeypatch.setattr(_fused, "WORTH_THREADS", 2**13)
     tab = chosen_tableau(LEVELS["vp"], "vp", "best", None, NoiseScale.exp_power())
     generator = torch.Generator().manual_seed(1)
     x = torch.randn(2**17, 1, dtype=dtype, generator=generator)
