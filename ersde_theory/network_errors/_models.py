@@ -177,7 +177,7 @@ def _doubts(denoiser: NetworkDenoiser, data: np.ndarray, seed: int) -> tuple[str
         report = check_consistency(denoiser, some.reshape(-1, *denoiser.shape), seed=seed)
     except NonFiniteError as error:
         return (str(error),)
-    return (*report.problems, report.hint) if report.hint else report.problems
+    return (report.hint, *report.problems) if report.hint else report.problems
 
 
 def _denoiser(model: str, *, trust_pickle: bool, device: str) -> NetworkDenoiser:

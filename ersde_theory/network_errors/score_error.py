@@ -2,9 +2,10 @@
 
 What counts here is the output's law: its energy distance to the data. The model itself is run with every noise scale,
 and so is the exact denoiser of a known law with a controlled error on top (`PROFILES` says how large it is at each
-level). Errors of single steps fade by 1 − FEI(1 − ∂D): with more noise faster, where the data contract (``math.md``
-section 7). So an SDE may end nearer to the data than the ODE, with enough evaluations, if the network errs at high
-levels; if it errs as much at the last levels, the larger FEI of an SDE takes in more of that error.
+level). An SDE forgets the errors of high levels, the faster the more noise it has, and makes those of low levels anew,
+the larger its FEI the more. So not every imperfect score lets it overtake: on Gaussian data an error of high levels
+does, one of low levels does not (the claim ``sde-quality-imperfect``); on the digits, no SDE is seen ahead of the ODE,
+and where the error is as large at all levels the reverse SDE is far behind (``docs/network_measurements.md``).
 """
 
 from __future__ import annotations
