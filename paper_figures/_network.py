@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import functools
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ersde_theory.records import Record
 from paper_figures import style
-from paper_figures.registry import Settings
+from paper_figures._recorded import recorded
+from paper_figures.registry import PaperFigure, Settings
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-_RECORDS = Path(__file__).resolve().parents[1] / "docs" / "records"
 _FALL = 0.9  # a bar on a logarithmic axis reaches down by this share of the value at most
 
 
@@ -39,10 +41,34 @@ def recorded_or_tried(letter: str, name: str, settings: Settings) -> Record:
     """
     from ersde_theory.network_errors.trial import trial_record
 
-    path = _RECORDS / f"{name}.json"
-    if not settings.quick and settings.seed == 0 and path.exists():
-        return Record.load(path)
-    return trial_record(letter, settings.seed)
+    known = None if settings.quick or settings.seed else recorded(name)
+    return known or trial_record(letter, settings.seed)
+
+
+def network_figure(
+    letter: str, name: str, title: str, description: str, draw: Callable[[Record], Figure]
+) -> PaperFigure:
+    """Return the figure of a measurement, which supports no claim.
+
+    Parameters
+    ----------
+    letter, name : str
+        Of the measurement.
+    title, description : str
+        Of the figure.
+    draw : callable
+        From the measurement's record to the picture.
+
+    Returns
+    -------
+    PaperFigure
+
+    Examples
+    --------
+    >>> network_figure("c", "network-orders", "Orders", "Errors against steps.", lambda record: None).claims
+    ()
+    """
+    return PaperFigure(name, title, description, (), functools.partial(recorded_or_tried, letter, name), draw)
 
 
 def bars(panel: Axes, x: np.ndarray, value: np.ndarray, error: np.ndarray, label: str, index: int) -> None:

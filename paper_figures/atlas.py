@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ersde_theory.records import Record
 from paper_figures import style
+from paper_figures._recorded import RECORDS
 from paper_figures.registry import PaperFigure, Settings
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_RECORD = Path(__file__).resolve().parent.parent / "docs" / "records" / "atlas.json"
 _SHOWN = (10, 20, 50, 200)
 _COLOUR = {"yes": "#00573F", "no": "#D55E00", "open": "#7F7F7F", "": "#7F7F7F"}
 
@@ -42,7 +41,7 @@ def compute(settings: Settings) -> Record:
     'atlas'
     """
     del settings
-    return Record.from_json(_RECORD.read_text(encoding="utf-8"))
+    return Record.load(RECORDS / "atlas.json")
 
 
 def draw(record: Record) -> Figure:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ersde_theory.records import Record
 from paper_figures import style
+from paper_figures._recorded import recorded
 from paper_figures.registry import PaperFigure, Settings
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_RECORD = Path(__file__).resolve().parents[1] / "docs" / "records" / "comparison.json"
 _DRAWN = (
     "ER-SDE-3 as released",
     "ER-SDE-3 as published",
@@ -54,9 +53,8 @@ def compute(settings: Settings) -> Record:
     """
     from ersde_theory.laboratory.comparison import compare
 
-    if not settings.quick and settings.seed == 0 and _RECORD.exists():
-        return Record.load(_RECORD)
-    return compare(quick=settings.quick, seed=settings.seed)
+    known = None if settings.quick or settings.seed else recorded("comparison")
+    return known or compare(quick=settings.quick, seed=settings.seed)
 
 
 def draw(record: Record) -> Figure:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ersde_theory.records import Record
 from paper_figures import style
+from paper_figures._recorded import RECORDS
 from paper_figures.registry import PaperFigure, Settings
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_RECORDS = Path(__file__).resolve().parents[1] / "docs" / "records"
 _LOSS = {"edm": "loss (EDM's weighting)", "flow": "loss (velocity)", "classifier": "cross entropy (nats)"}
 
 
@@ -42,7 +41,7 @@ def compute(settings: Settings) -> Record:
     'edm'
     """
     del settings  # a training is not repeated for a picture
-    path = _RECORDS / "digits-training-edm.json"
+    path = RECORDS / "digits-training-edm.json"
     if not path.exists():
         message = f"{path}: expected the record of the training, got none; ersde train-digits makes and draws one"
         raise FileNotFoundError(message)

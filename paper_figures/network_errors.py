@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING
 
 from ersde_theory.records import Record
 from paper_figures import style
-from paper_figures._network import bars, recorded_or_tried
-from paper_figures.registry import PaperFigure
+from paper_figures._network import bars, network_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,7 +30,7 @@ def draw_global(record: Record) -> Figure:
     Examples
     --------
     >>> from paper_figures import Settings
-    >>> len(draw_global(recorded_or_tried("b", GLOBAL, Settings(quick=True))).axes)
+    >>> len(draw_global(FIGURES[GLOBAL].compute(Settings(quick=True))).axes)
     9
     """
     names, schemes = record["noise_scale"].tolist(), record["scheme"].tolist()
@@ -75,7 +73,7 @@ def draw_orders(record: Record) -> Figure:
     Examples
     --------
     >>> from paper_figures import Settings
-    >>> len(draw_orders(recorded_or_tried("c", ORDERS, Settings(quick=True))).axes)
+    >>> len(draw_orders(FIGURES[ORDERS].compute(Settings(quick=True))).axes)
     3
     """
     names, schemes = record["noise_scale"].tolist(), record["scheme"].tolist()
@@ -120,7 +118,7 @@ def draw_precision(record: Record) -> Figure:
     Examples
     --------
     >>> from paper_figures import Settings
-    >>> len(draw_precision(recorded_or_tried("e", PRECISION, Settings(quick=True))).axes)
+    >>> len(draw_precision(FIGURES[PRECISION].compute(Settings(quick=True))).axes)
     3
     """
     counts = record["evaluations"].astype(float)
@@ -145,14 +143,8 @@ def draw_precision(record: Record) -> Figure:
     return picture
 
 
-def _figure(letter: str, name: str, title: str, description: str, draw: object) -> PaperFigure:
-    """Return a figure without claims."""
-    compute = functools.partial(recorded_or_tried, letter, name)
-    return PaperFigure(name, title, description, (), compute, draw)  # type: ignore[arg-type]
-
-
 FIGURES = {
-    GLOBAL: _figure(
+    GLOBAL: network_figure(
         "b",
         GLOBAL,
         "Whole runs on a network: global errors",
@@ -161,7 +153,7 @@ FIGURES = {
         "The grey line is the reference's own error.",
         draw_global,
     ),
-    ORDERS: _figure(
+    ORDERS: network_figure(
         "c",
         ORDERS,
         "Orders observed on a network",
@@ -169,7 +161,7 @@ FIGURES = {
         "standard errors, and the order with its 95 % interval, or that it is undecided.",
         draw_orders,
     ),
-    PRECISION: _figure(
+    PRECISION: network_figure(
         "e",
         PRECISION,
         "What low precision of the network or the state adds",

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ersde_theory.records import Record
 from paper_figures import style
-from paper_figures._network import bars, recorded_or_tried
-from paper_figures.registry import PaperFigure
+from paper_figures._network import bars, network_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,7 +33,7 @@ def draw(record: Record) -> Figure:
     Examples
     --------
     >>> from paper_figures import Settings
-    >>> len(draw(recorded_or_tried("a", NAME, Settings(quick=True))).axes)
+    >>> len(draw(FIGURES[NAME].compute(Settings(quick=True))).axes)
     9
     """
     middle = len(record["step"]) // 2
@@ -94,16 +92,15 @@ def _gaps(panel: Axes, record: Record, i: int) -> None:
     panel.set_ylim(0.0, 1.1)
 
 
-FIGURE = PaperFigure(
-    name=NAME,
-    title="One step on a network: errors and bounds",
-    description="Upper row: root-mean-square error of one step that starts on noised real data, against a fine "
+FIGURE = network_figure(
+    "a",
+    NAME,
+    "One step on a network: errors and bounds",
+    "Upper row: root-mean-square error of one step that starts on noised real data, against a fine "
     "reference on the same Brownian path, bars two standard errors; the FEI bound of order 1, and the exact denoiser's "
     "error. Middle: error over FEI times the largest distance of the data prediction from the scheme's polynomial. "
     "Lower row: difference between the network's error and the exact denoiser's over 2 FEI times the largest distance "
     "of the two denoisers. All ratios are largest over the steps; above 1 they would refute a bound.",
-    claims=(),
-    compute=functools.partial(recorded_or_tried, "a", NAME),
-    draw=draw,
+    draw,
 )
 FIGURES = {FIGURE.name: FIGURE}

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING
 
 from ersde_theory.records import Record
 from paper_figures import style
-from paper_figures._network import bars, recorded_or_tried
-from paper_figures.registry import PaperFigure
+from paper_figures._network import bars, network_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,7 +29,7 @@ def draw_score(record: Record) -> Figure:
     Examples
     --------
     >>> from paper_figures import Settings
-    >>> len(draw_score(recorded_or_tried("d", SCORE, Settings(quick=True))).axes)
+    >>> len(draw_score(FIGURES[SCORE].compute(Settings(quick=True))).axes)
     6
     """
     cases, names = record["case"].tolist(), record["noise_scale"].tolist()
@@ -75,7 +73,7 @@ def draw_quality(record: Record) -> Figure:
     Examples
     --------
     >>> from paper_figures import Settings
-    >>> len(draw_quality(recorded_or_tried("f", QUALITY, Settings(quick=True))).axes)
+    >>> len(draw_quality(FIGURES[QUALITY].compute(Settings(quick=True))).axes)
     2
     """
     runs = record["run"].tolist()
@@ -112,24 +110,22 @@ def draw_quality(record: Record) -> Figure:
 
 
 FIGURES = {
-    SCORE: PaperFigure(
+    SCORE: network_figure(
+        "d",
         SCORE,
         "Score error against discretisation error",
         "Energy distance of the output to the data against evaluations, for the model and for the exact denoiser with "
         "a controlled error, bars two standard errors. The reverse SDE takes in most of an error at all levels; "
         "all denoisers share their starts and noise, so chance differences show in several panels at once.",
-        (),
-        functools.partial(recorded_or_tried, "d", SCORE),
         draw_score,
     ),
-    QUALITY: PaperFigure(
+    QUALITY: network_figure(
+        "f",
         QUALITY,
         "Distance of a network's samples from the data",
         "Energy distance, squared sliced Wasserstein distance and Fréchet distances of features, bars two standard "
         "errors; the grey band is what a second sample of the data gets. Hollow markers: the Fréchet distance at n, "
         "before its bias is taken off.",
-        (),
-        functools.partial(recorded_or_tried, "f", QUALITY),
         draw_quality,
     ),
 }

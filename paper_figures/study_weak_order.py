@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ersde_theory.records import Record
 from paper_figures import style
+from paper_figures._recorded import RECORDS
 from paper_figures.registry import PaperFigure, Settings
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_RECORD = Path(__file__).resolve().parent.parent / "docs" / "records" / "study-weak-order-mixture.json"
 _SHOWN = "mean square"
 _AT, _FROM, _TO = 20, 10, 40  # steps: of the sizes shown, and between which the slope is taken
 _KNOWN = 0.25  # standard error up to which a slope is worth its number
@@ -47,7 +46,7 @@ def compute(settings: Settings) -> Record:
     'weak_order_mixture'
     """
     del settings
-    return replace(Record.from_json(_RECORD.read_text(encoding="utf-8")), name=FIGURE.name)
+    return replace(Record.load(RECORDS / "study-weak-order-mixture.json"), name=FIGURE.name)
 
 
 def draw(record: Record) -> Figure:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
 
+from ersde_theory.models.batches import in_batches
 from ersde_theory.sampling import NonFiniteError
 
 if TYPE_CHECKING:
     from ersde_theory.models._level_map import Level
     from ersde_theory.models._network_denoiser import NetworkDenoiser
 
-BLOCK_ROWS = 512
+BLOCK_ROWS = 64
 # How far, in ln lambda, the told level is moved either way for a difference quotient. Any value gives a valid test.
 TOLD_STEP = 0.1
 
@@ -47,7 +48,9 @@ def statistics_at_level(denoiser: NetworkDenoiser, clean: Any, lam: float, rng: 
 
 
 def _in_blocks(denoiser: NetworkDenoiser, noisy: torch.Tensor, level: Level) -> torch.Tensor:
-    return torch.cat([denoiser.at_level(block, level) for block in torch.split(noisy, BLOCK_ROWS)])
+    rows = len(noisy)
+    value = in_batches(lambda a, b: denoiser.at_level(noisy[a:b], level), rows, start_batch=min(rows, BLOCK_ROWS))
+    return cast("torch.Tensor", value)
 
 
 def _affine_estimate(clean: np.ndarray, noisy: np.ndarray, lam: float) -> np.ndarray:

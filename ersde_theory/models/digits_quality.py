@@ -122,8 +122,12 @@ def study(images: int = IMAGES, *, seed: int = 0, advance: Callable[[float], Non
 
     Examples
     --------
-    >>> study(64).arrays["error"].dims  # doctest: +SKIP
-    ('network', 'level')
+    It takes minutes; ``docs/digits_networks.md`` has its numbers.
+
+    >>> study(8)
+    Traceback (most recent call last):
+        ...
+    ValueError: images: expected an integer >= 64, got 8
     """
     begin = time.perf_counter()
     count = _checks.integer(images, "images", minimum=SUBSET)
@@ -273,8 +277,12 @@ def table(record: Record) -> str:
 
     Examples
     --------
-    >>> print(table(study(64)).splitlines()[1])  # doctest: +SKIP
-    |---|---|---|---|---|---|---|---|
+    >>> names = ("error", "error_se", "conditional_error", "conditional_error_se")
+    >>> arrays = {name: LabelledArray(("network", "level"), np.full((2, 1), 0.1)) for name in names}
+    >>> arrays["trivial_error"] = LabelledArray(("trivial", "level"), np.array([[0.5], [0.4], [0.2]]))
+    >>> arrays["noise_level"] = LabelledArray(("level",), np.array([1.0]))
+    >>> table(Record("digits-networks", {}, arrays)).splitlines()[-1].split(" | ")[-3:]
+    ['2.00e-01 (affine)', '0.50', '0.50 |']
     """
     heads = [f"{kind}{given}" for kind in NETWORKS for given in ("", ", label given")]
     lines = [

@@ -6,6 +6,7 @@ processes exchange nothing but their results, through host memory.
 
 from __future__ import annotations
 
+import datetime
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from ersde_theory import _checks
 from ersde_theory.models.batches import _joined, in_batches
 
 _SET_BY_TORCHRUN = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
+_PATIENCE = datetime.timedelta(days=30)
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,31 @@ class Processes:
         """
         return rows * self.rank // self.size, rows * (self.rank + 1) // self.size
 
+    def gathered(self, value: Any) -> list[Any]:
+        """Return what the processes have, in their order, to each of them; they all wait for the last.
+
+        Parameters
+        ----------
+        value
+            What this process has; one that pickle knows.
+
+        Returns
+        -------
+        list
+
+        Examples
+        --------
+        >>> Processes(0, 1, "cpu").gathered("mine")
+        ['mine']
+        """
+        if self.size == 1:
+            return [value]
+        import torch.distributed
+
+        values: list[Any] = [None] * self.size
+        torch.distributed.all_gather_object(values, value)
+        return values
+
     def in_batches(self, function: Callable[[int, int], Any], rows: int, *, start_batch: int | None = None) -> Any:
         """Return the rows that a function makes, on every process, each of which has made its share.
 
@@ -103,18 +130,12 @@ class Processes:
         if last > first:
             made = in_batches(lambda a, b: function(first + a, first + b), last - first, start_batch=start_batch)
             part = _on_host(made)
-        if self.size == 1:
-            return part
-        import torch.distributed
-
-        parts: list[Any] = [None] * self.size
-        torch.distributed.all_gather_object(parts, part)
-        return _joined([p for p in parts if p is not None])
+        return _joined([p for p in self.gathered(part) if p is not None])
 
 
 @contextmanager
 def processes() -> Iterator[Processes]:
-    """Join the processes that torchrun has started; without it, there is one.
+    """Join the processes that torchrun has started; without it, there is one, which can do without torch.
 
     If a process fails, torchrun ends the others.
 
@@ -129,10 +150,8 @@ def processes() -> Iterator[Processes]:
     ...     group.size
     1
     """
-    import torch
-
     if not all(name in os.environ for name in _SET_BY_TORCHRUN):
-        yield Processes(0, 1, "cuda" if torch.cuda.is_available() else "cpu")
+        yield Processes(0, 1, "cuda" if _has_gpu() else "cpu")
         return
     import torch.distributed
 
@@ -140,11 +159,21 @@ def processes() -> Iterator[Processes]:
     if torch.cuda.is_available():
         device = f"cuda:{int(os.environ['LOCAL_RANK']) % torch.cuda.device_count()}"
         torch.cuda.set_device(device)
-    torch.distributed.init_process_group("gloo")  # results travel through host memory: no GPU talks to another
+    # results travel through host memory: no GPU talks to another; who is done waits, for torchrun watches the others
+    torch.distributed.init_process_group("gloo", timeout=_PATIENCE)
     try:
         yield Processes(torch.distributed.get_rank(), torch.distributed.get_world_size(), device)
     finally:
         torch.distributed.destroy_process_group()
+
+
+def _has_gpu() -> bool:
+    """Return whether torch is there and has a GPU."""
+    try:
+        import torch
+    except ModuleNotFoundError:
+        return False
+    return torch.cuda.is_available()
 
 
 def _on_host(made: Any) -> Any:

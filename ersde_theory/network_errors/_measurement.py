@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from ersde_theory.models.processes import Processes
 from ersde_theory.network_errors._effort import Effort
 from ersde_theory.network_errors._subject import Subject
-from ersde_theory.network_errors.journal import Journal, Result
+from ersde_theory.network_errors.journal import Journal, JournalError, Result
 from ersde_theory.records import LabelledArray, Record
+from ersde_theory.sampling import NonFiniteError
 
 VERSION = 1  # part of every key: raise it when a measurement changes what it computes
+FAILURES = (NonFiniteError, MemoryError, JournalError, ValueError)  # what ends a run with a message
+ALONE = Processes(0, 1, "cpu")
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,7 @@ class Table:
 
 
 class Memo:
-    """Gives the results of a measurement's tasks, from the journal where it has them.
+    """Gives the results of a measurement's tasks, from the journal where it has them; processes share the tasks.
 
     Parameters
     ----------
@@ -79,6 +83,8 @@ class Memo:
         What all tasks depend on: the subject's fingerprint, the measurement's name, the seed.
     tick : callable
         Called after each task.
+    group : Processes
+        All of them ask for the same tasks in the same order, each with a journal of its own.
 
     Examples
     --------
@@ -87,16 +93,55 @@ class Memo:
     [1.0]
     """
 
-    def __init__(self, journal: Journal, common: Mapping[str, Any], tick: Callable[[], None]) -> None:
+    def __init__(
+        self, journal: Journal, common: Mapping[str, Any], tick: Callable[[], None], group: Processes = ALONE
+    ) -> None:
         self._journal = journal
         self._common = common
         self._tick = tick
+        self._group = group
 
     def __call__(self, task: Mapping[str, Any], compute: Callable[[], Result]) -> Result:
         """Return the result of a task."""
-        found = self._journal.result({**self._common, "task": dict(task)}, compute)
-        self._tick()
-        return found
+        return self.all([(task, compute)])[0]
+
+    def all(self, tasks: Iterable[tuple[Mapping[str, Any], Callable[[], Result]]]) -> list[Result]:
+        """Return the results of tasks that do not need each other's: every process makes its share and gets all.
+
+        If one fails, the others end their shares, which their journals keep, and then fail in the same way.
+
+        Parameters
+        ----------
+        tasks : iterable of (task, compute)
+            As for :meth:`ersde_theory.network_errors.Journal.result`.
+
+        Returns
+        -------
+        list of results
+
+        Examples
+        --------
+        >>> memo = Memo(Journal(None), {}, lambda: None)
+        >>> [found["v"].item() for found in memo.all(({"n": n}, lambda n=n: {"v": np.array(n)}) for n in (3, 1))]
+        [3, 1]
+        """
+        asked = list(tasks)
+        first, last = self._group.share(len(asked))
+        mine = asked[first:last]
+        results: list[Result] = []
+        failure: Exception | None = None
+        try:
+            for i, (task, compute) in enumerate(mine):
+                results.append(self._journal.result({**self._common, "task": dict(task)}, compute))
+                for _ in range(i, len(asked), len(mine)):  # this one, and those that others make meanwhile
+                    self._tick()
+        except FAILURES as error:
+            failure = error
+        shares = self._group.gathered((results, failure))
+        for _, failed in shares:
+            if failed is not None:
+                raise failed
+        return [result for share, _ in shares for result in share]
 
 
 @dataclass(frozen=True)
@@ -175,17 +220,21 @@ def coordinates(**values: Sequence[Any]) -> dict[str, LabelledArray]:
     return {name: LabelledArray((name,), np.array(list(entries))) for name, entries in values.items()}
 
 
-def stacked(results: Sequence[Result], dims: tuple[str, ...], unit: Mapping[str, str]) -> dict[str, LabelledArray]:
-    """Return results of equal tasks as labelled arrays with new first axes.
+def stacked(
+    results: Sequence[Result], shape: tuple[int, ...], dims: tuple[str, ...], unit: Callable[[str], str]
+) -> dict[str, LabelledArray]:
+    """Return the results of a grid of equal tasks as labelled arrays, the axes of the grid first.
 
     Parameters
     ----------
     results : sequence of results
-        All with the same names and shapes, in the order of one new axis.
+        All with the same names and shapes, in the order of the grid, its last axis fastest.
+    shape : tuple of int
+        Of the grid.
     dims : tuple of str
-        Of the new axis and of those that a result has; a result with fewer axes takes as many of the first.
-    unit : mapping of str to str
-        Units by name, "" where there is none.
+        Of the grid and of the axes that a result has; a result with fewer axes takes as many of the first.
+    unit : callable
+        From a name to its unit.
 
     Returns
     -------
@@ -193,11 +242,13 @@ def stacked(results: Sequence[Result], dims: tuple[str, ...], unit: Mapping[str,
 
     Examples
     --------
-    >>> stacked([{"a": np.ones(2)}, {"a": np.zeros(2)}], ("k", "i"), {})["a"].values.tolist()
-    [[1.0, 1.0], [0.0, 0.0]]
+    >>> grid = stacked([{"a": np.ones(2)}, {"a": np.zeros(2)}], (2, 1), ("j", "k", "i"), lambda name: "")
+    >>> grid["a"].dims, grid["a"].values.tolist()
+    (('j', 'k', 'i'), [[[1.0, 1.0]], [[0.0, 0.0]]])
     """
     arrays = {}
     for name in results[0]:
         values = np.stack([np.asarray(result[name]) for result in results])
-        arrays[name] = LabelledArray(dims[: values.ndim], values, unit.get(name, ""))
+        values = values.reshape(*shape, *values.shape[1:])
+        arrays[name] = LabelledArray(dims[: values.ndim], values, unit(name))
     return arrays

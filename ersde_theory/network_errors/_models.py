@@ -14,7 +14,7 @@ from ersde_theory import _checks
 from ersde_theory.network_errors._data import load_data, load_features, module_features
 from ersde_theory.network_errors._host import HostDenoiser
 from ersde_theory.network_errors._subject import PRECISIONS, Subject, fingerprint, law_subject
-from ersde_theory.sampling import Denoiser
+from ersde_theory.sampling import Denoiser, NonFiniteError
 
 if TYPE_CHECKING:
     from ersde_theory.models import NetworkDenoiser
@@ -24,6 +24,7 @@ DIGITS = ("digits", "digits-flow")
 _DIGITS_RANGE = (0.002, 80.0)
 _BANDWIDTH = 0.1  # of the digits' law that the shipped networks are trained on
 _SHAPE = (1, 8, 8)
+_TESTED = 128  # data of the consistency check
 _LOW, _HIGH = 0.002, 200.0  # times the data's RMS, where a model's range goes to 0 or infinity
 
 
@@ -163,7 +164,20 @@ def network_subject(
         fingerprint=made_of,
         features=features or {},
         precision=dtype if movable else "float64",
+        doubts=functools.partial(_doubts, denoiser, data) if denoiser.guidance is None else None,
     )
+
+
+def _doubts(denoiser: NetworkDenoiser, data: np.ndarray, seed: int) -> tuple[str, ...]:
+    """Return what contradicts the conventions that a denoiser declares, on a few of the data."""
+    from ersde_theory.models import check_consistency
+
+    some = data[np.random.default_rng(seed).permutation(len(data))[:_TESTED]]
+    try:
+        report = check_consistency(denoiser, some.reshape(-1, *denoiser.shape), seed=seed)
+    except NonFiniteError as error:
+        return (str(error),)
+    return (report.hint, *report.problems) if report.hint else report.problems
 
 
 def _denoiser(model: str, *, trust_pickle: bool, device: str) -> NetworkDenoiser:

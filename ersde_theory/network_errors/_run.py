@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from ersde_theory import _checks
+from ersde_theory.models.processes import Processes
 from ersde_theory.network_errors._effort import Effort
-from ersde_theory.network_errors._measurement import VERSION, Measurement, Memo
+from ersde_theory.network_errors._measurement import ALONE, VERSION, Measurement, Memo
 from ersde_theory.network_errors._subject import Subject
 from ersde_theory.network_errors.journal import Journal
 from ersde_theory.records import LabelledArray, Record
@@ -43,6 +46,37 @@ def chosen(what: str, measurements: Mapping[str, Measurement]) -> list[Measureme
     return [m for letter, m in measurements.items() if letter in asked or not asked]
 
 
+def doubts_about(subject: Subject, journal: Journal, seed: int) -> list[str] | None:
+    """Return what contradicts the prediction type and the levels that a model declares, through the journal.
+
+    Parameters
+    ----------
+    subject : Subject
+        The model.
+    journal : Journal
+        Keeps and gives the answer.
+    seed : int
+        Of the data and the noise that it is tested with.
+
+    Returns
+    -------
+    list of str, or None
+        None where it cannot be tested.
+
+    Examples
+    --------
+    >>> from ersde_theory.network_errors._subject import gaussian_subject
+    >>> doubts_about(gaussian_subject(), Journal(None), 0) is None
+    True
+    """
+    test = subject.doubts
+    if test is None:
+        return None
+    task = {"of": "doubts", "version": VERSION, "subject": subject.fingerprint, "seed": seed}
+    found: list[str] = journal.result(task, lambda: {"words": np.array(test(seed), dtype=np.str_)})["words"].tolist()
+    return found
+
+
 def run_measurements(
     measurements: Sequence[Measurement],
     subject: Subject,
@@ -50,6 +84,7 @@ def run_measurements(
     journal: Journal,
     seed: int,
     advance: Callable[[str, float], None],
+    group: Processes = ALONE,
 ) -> Iterator[tuple[Measurement, Record]]:
     """Yield each measurement with its Record as soon as it is done.
 
@@ -67,6 +102,8 @@ def run_measurements(
         Of everything random.
     advance : callable
         Told the title of the measurement and the share of all tasks that is done.
+    group : Processes
+        That share the tasks.
 
     Yields
     ------
@@ -96,7 +133,7 @@ def run_measurements(
             "precision": subject.precision,
             "seed": seed,
         }
-        record = measurement.run(subject, effort, Memo(journal, common, tick), seed)
+        record = measurement.run(subject, effort, Memo(journal, common, tick, group), seed)
         yield measurement, replace(record, settings={**record.settings, "subject": subject.fingerprint[:16]})
 
 

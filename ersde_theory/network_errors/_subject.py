@@ -45,6 +45,9 @@ class Subject:
         In which everything but the precision study is measured.
     is_exact : bool
         Whether the denoiser is the law's own.
+    doubts : callable or None
+        ``doubts(seed)`` tests prediction type, levels and scaling on the data, and says in words what contradicts
+        them; None where that cannot be tested.
 
     Examples
     --------
@@ -64,6 +67,7 @@ class Subject:
     features: Mapping[str, Callable[[np.ndarray], np.ndarray]] = field(default_factory=dict)
     precision: str = "float32"
     is_exact: bool = False
+    doubts: Callable[[int], tuple[str, ...]] | None = None
 
     @property
     def denoise(self) -> Denoiser:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 from rich.console import Console
@@ -11,12 +14,15 @@ from rich.console import Console
 from ersde_theory.progress import progress_bar
 
 if TYPE_CHECKING:
+    from ersde_theory.models.processes import Processes
     from ersde_theory.network_errors._measurement import Measurement, Table
     from ersde_theory.network_errors._subject import Subject
     from ersde_theory.network_errors.journal import Journal
     from ersde_theory.records import Record
 
+T = TypeVar("T")
 _INTERRUPTED = 130
+_OTHERS = 0  # status of processes other than the first: at another one torchrun would end it before it has its say
 _WIDTH = 180  # columns of the tables where the output is not a terminal
 JOURNAL = "journal.jsonl"
 SUMMARY = "README.md"
@@ -51,8 +57,9 @@ def measure(
     r"""Measure one-step and global errors, orders, score error, precision and sample quality of a network.
 
     (a) one-step errors, (b) global errors, (c) observed orders, (d) score error against discretisation error, (e)
-    precision, (f) distance of samples from the data. Killed and started again, it goes on where it was. Exit status 0
-    when all is measured, 1 if something failed, 2 for a wrong argument, 130 if interrupted.
+    precision, (f) distance of samples from the data. Killed and started again, it goes on where it was. Started by
+    torchrun --nproc-per-node N -m ersde_theory measure …, processes share the work. Exit status 0 when all is
+    measured, 1 if something failed, 2 for a wrong argument, 130 if interrupted.
 
     \f
 
@@ -86,60 +93,114 @@ def measure(
     Exit
         With the status.
     """
+    from ersde_theory.models.processes import processes
     from ersde_theory.network_errors import MEASUREMENTS
     from ersde_theory.network_errors._models import load_subject
     from ersde_theory.network_errors._run import chosen
-    from ersde_theory.network_errors.journal import Journal
 
-    try:
-        measurements = chosen(what, MEASUREMENTS)
-        subject = load_subject(
-            model, data=data, features=features, trust_pickle=trust_pickle, device=device, dtype=dtype, say=_say
+    with processes() as group:
+        say = _say if group.is_first else _nothing
+        load = functools.partial(
+            load_subject, data=data, features=features, trust_pickle=trust_pickle, device=device, dtype=dtype, say=say
         )
-    except (TypeError, ValueError, OSError) as error:
-        raise typer.BadParameter(str(error)) from None
-    _check_outputs(out, json_file)
-    journal = Journal(out / JOURNAL)
-    if journal.damaged:
-        _say(f"{journal.damaged} damaged lines of {out / JOURNAL} are ignored, their results computed again")
-    done: Done = []
-    status = _run(measurements, subject, journal, done, (out, seed, quick))
-    _finish(done, measurements, out, json_file)
+        measurements, subject = _checked(lambda: (chosen(what, MEASUREMENTS), load(model)), group)
+        if group.is_first:
+            _check_outputs(out, json_file)
+        done: Done = []
+        status = _run(measurements, subject, done, (out, seed, quick), group, say)
+        if group.is_first:
+            _finish(done, measurements, out, json_file)
     raise typer.Exit(status)
 
 
+def _checked(load: Callable[[], T], group: Processes) -> T:
+    """Return what the arguments mean; if one is wrong, for any process, the first process says so."""
+    try:
+        found, wrong = [load()], ""
+    except (TypeError, ValueError, OSError) as error:
+        found, wrong = [], str(error)
+    wrong = next(filter(None, group.gathered(wrong)), "")
+    if not wrong:
+        return found[0]
+    if group.is_first:
+        raise typer.BadParameter(wrong)
+    raise typer.Exit(_OTHERS)
+
+
+def _journal(out: Path, group: Processes, say: Callable[[str], None]) -> Journal:
+    """Return the journal of this process, which knows what all processes had before."""
+    from ersde_theory.network_errors.journal import Journal
+
+    own = out / (JOURNAL if group.is_first else f"journal-{group.rank}.jsonl")
+    journal = Journal(own, [path for path in sorted(out.glob("journal*.jsonl")) if path != own])
+    damaged = sum(group.gathered(journal.damaged))  # nobody writes before all have read
+    if damaged:
+        say(f"{damaged} damaged lines of {out / JOURNAL} are ignored, their results computed again")
+    return journal
+
+
 def _run(
-    measurements: list[Measurement], subject: Subject, journal: Journal, done: Done, how: tuple[Path, int, bool]
+    measurements: list[Measurement],
+    subject: Subject,
+    done: Done,
+    how: tuple[Path, int, bool],
+    group: Processes,
+    say: Callable[[str], None],
 ) -> int:
     """Measure, print and write each measurement as it comes; return the exit status."""
     from ersde_theory.network_errors._effort import FULL, QUICK
-    from ersde_theory.network_errors._run import run_measurements
-    from ersde_theory.network_errors.journal import JournalError
-    from ersde_theory.sampling import NonFiniteError
+    from ersde_theory.network_errors._measurement import FAILURES
+    from ersde_theory.network_errors._run import doubts_about, run_measurements
 
     out, seed, quick = how
     kept = "what is finished is kept: the same command goes on from there"
     try:
-        with progress_bar(Console(stderr=True)) as progress:
+        journal = _journal(out, group, say)
+        with progress_bar(Console(stderr=True, quiet=not group.is_first)) as progress:
             task = progress.add_task(subject.name, total=1.0)
 
             def advance(title: str, share: float) -> None:
                 progress.update(task, description=title, completed=share)
 
+            doubts = None
+            if group.is_first:
+                advance("consistency with the data", 0.0)
+                doubts = doubts_about(subject, journal, seed)
+                for line in _consistency(doubts):
+                    typer.echo(line)
             effort = QUICK if quick else FULL
-            for measurement, record in run_measurements(measurements, subject, effort, journal, seed, advance):
-                done.append((measurement, record))
-                _print(measurement.tables(record))
-                _write(record, out)
+            for measurement, made in run_measurements(measurements, subject, effort, journal, seed, advance, group):
+                if group.is_first:
+                    record = replace(made, settings={**made.settings, "doubts": doubts})
+                    done.append((measurement, record))
+                    _print(measurement.tables(record))
+                    _write(record, out)
+        found = sum(group.gathered(journal.found))
     except KeyboardInterrupt:
-        _say(f"interrupted: {kept}")
-        return _INTERRUPTED
-    except (NonFiniteError, MemoryError, JournalError, ValueError) as error:
-        _say(f"error: {error}; {kept}")
-        return 1
-    if journal.found:
-        typer.echo(f"{journal.found} results were found in {journal.path}.")
+        say(f"interrupted: {kept}")
+        return _INTERRUPTED if group.is_first else _OTHERS
+    except FAILURES as error:
+        say(f"error: {error}; {kept}")
+        return 1 if group.is_first else _OTHERS
+    if found and group.is_first:
+        typer.echo(f"{found} results were found in {out / JOURNAL}.")
     return 0
+
+
+def _consistency(doubts: list[str] | None) -> list[str]:
+    """Return in words whether prediction type, levels and scaling fit the data, as a list in Markdown if not."""
+    if doubts is None:
+        return []
+    if not doubts:
+        return ["Prediction type, noise levels and scaling, as the model declares them, are consistent with the data."]
+    return [
+        "The data contradict what the model declares: is it the right prediction type, schedule and scaling?",
+        *(f"- {doubt}" for doubt in doubts),
+    ]
+
+
+def _nothing(text: str) -> None:
+    """Tell nobody: what processes other than the first do."""
 
 
 def _say(text: str) -> None:
@@ -197,6 +258,9 @@ def _finish(done: Done, measurements: list[Measurement], out: Path, json_file: P
 
     missing = [m.title for m in measurements if m.name not in {measurement.name for measurement, _ in done}]
     lines = [f"# Measurements on {done[0][1].settings['model']}\n" if done else "# Measurements\n"]
+    doubts = _consistency(done[0][1].settings["doubts"]) if done else []
+    if doubts:
+        lines.append("\n".join(doubts) + "\n")
     if missing:
         lines.append(f"Not finished: {', '.join(missing)}.\n")
     for measurement, record in done:

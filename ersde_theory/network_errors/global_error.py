@@ -8,6 +8,7 @@ is another than the reference's: such a path has a large error whatever the orde
 from __future__ import annotations
 
 import functools
+import itertools
 import time
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy as np
 from ersde_theory.brownian_path import BrownianPath
 from ersde_theory.errors import coupled_errors
 from ersde_theory.network_errors._effort import Effort
-from ersde_theory.network_errors._measurement import Measurement, Memo, Table, coordinates, number
+from ersde_theory.network_errors._measurement import Measurement, Memo, Table, coordinates, number, stacked
 from ersde_theory.network_errors._reference import reference_states
 from ersde_theory.network_errors._runs import NOISE_SCALES, SCHEMES, nearest, run_grid, tableau
 from ersde_theory.network_errors._statistics import rms
@@ -61,26 +62,28 @@ def measure_global_error(subject: Subject, effort: Effort, memo: Memo, seed: int
     """
     begin = time.perf_counter()
     sizes = {"paths": effort.global_paths, "reference_steps": effort.reference_steps}
-    rows, doubts = [], []
-    for name in NOISE_SCALES:
-        reference = functools.partial(_reference, subject, effort, name, seed)
-        found = memo({**sizes, "noise_scale": name, "of": "reference"}, reference)
-        doubts.append(found["error"])
-        cells = []
-        for scheme in SCHEMES:
-            for n in effort.evaluations:
-                task = {**sizes, "noise_scale": name, "scheme": scheme, "evaluations": n}
-                cells.append(
-                    memo(task, functools.partial(_run, subject, effort, name, scheme, n, seed, found["states"]))
-                )
-        rows.append(cells)
+    found = memo.all(
+        (
+            {**sizes, "noise_scale": name, "of": "reference"},
+            functools.partial(_reference, subject, effort, name, seed),
+        )
+        for name in NOISE_SCALES
+    )
+    states = {name: reference["states"] for name, reference in zip(NOISE_SCALES, found, strict=True)}
+    runs = memo.all(
+        (
+            {**sizes, "noise_scale": name, "scheme": scheme, "evaluations": n},
+            functools.partial(_run, subject, effort, name, scheme, n, seed, states[name]),
+        )
+        for name, scheme, n in itertools.product(NOISE_SCALES, SCHEMES, effort.evaluations)
+    )
     arrays = coordinates(noise_scale=NOISE_SCALES, scheme=list(SCHEMES), evaluations=effort.evaluations)
-    shape = (len(NOISE_SCALES), len(SCHEMES), len(effort.evaluations))
-    for label in rows[0][0]:
-        values = np.array([[cell[label] for cell in row] for row in rows]).reshape(shape)
-        unit = "share of paths" if label.startswith("switched") else _UNIT
-        arrays[label] = LabelledArray(("noise_scale", "scheme", "evaluations"), values, unit)
-    arrays["reference_error"] = LabelledArray(("noise_scale",), np.array(doubts), _UNIT)
+    grid = len(NOISE_SCALES), len(SCHEMES), len(effort.evaluations)
+    arrays |= stacked(
+        runs, grid, tuple(arrays), lambda label: "share of paths" if label.startswith("switched") else _UNIT
+    )
+    doubts = np.array([reference["error"] for reference in found])
+    arrays["reference_error"] = LabelledArray(("noise_scale",), doubts, _UNIT)
     settings = {"model": subject.name, "seed": seed, "precision": subject.precision, **sizes}
     return Record(NAME, settings, arrays, seconds=time.perf_counter() - begin)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +30,13 @@ class Journal:
     ----------
     path : Path or None
         The file, made if there is none; None keeps results in memory only.
+    others : sequence of Path
+        Journals of other processes, whose results count as found; they are read once, and never written.
 
     Attributes
     ----------
     damaged : int
-        Lines that were found torn or changed, and are ignored.
+        Lines of the file that were found torn or changed, and are ignored.
     found : int
         Results that a call of :meth:`result` did not have to compute.
 
@@ -52,14 +54,13 @@ class Journal:
     [2.0]
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, others: Sequence[Path] = ()) -> None:
         self.path = path
-        self.damaged = 0
         self.found = 0
         self._results: dict[str, Result] = {}
-        self._end = 0
-        if path is not None and path.exists():
-            self._read(path.read_bytes())
+        for other in others:
+            self._read(other.read_bytes())
+        self._end, self.damaged = (0, 0) if path is None or not path.exists() else self._read(path.read_bytes())
 
     def result(self, task: Mapping[str, Any], compute: Callable[[], Result]) -> Result:
         """Return the result of a task: from the journal, or computed and written there.
@@ -117,17 +118,19 @@ class Journal:
             raise JournalError(error.errno, message) from error
         self._end += len(line)
 
-    def _read(self, content: bytes) -> None:
-        """Take in every line whose checksum is right; note where a torn last one begins."""
+    def _read(self, content: bytes) -> tuple[int, int]:
+        """Take in every line whose checksum is right; return where a torn last one begins, and how many are not."""
+        end = damaged = 0
         for line in content.splitlines(keepends=True):
             checksum, _, body = line.decode("utf-8", errors="replace").rstrip("\n").partition(" ")
             if line.endswith(b"\n"):
-                self._end += len(line)
+                end += len(line)
             if not line.endswith(b"\n") or checksum != _checksum(body):
-                self.damaged += 1
+                damaged += 1
                 continue
             entry = json.loads(body)
             self._results[entry["key"]] = _unpacked(entry["result"])
+        return end, damaged
 
 
 def task_key(task: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ it start on the catalogue's graded grid.
 from __future__ import annotations
 
 import functools
+import itertools
 import time
 from types import SimpleNamespace
 from typing import Any
@@ -20,7 +21,7 @@ from ersde_theory.errors import OrderVerdict, Outcome, StrongLadder, judge_order
 from ersde_theory.laboratory._references import sde_reference
 from ersde_theory.network_errors._effort import Effort
 from ersde_theory.network_errors._host import watched
-from ersde_theory.network_errors._measurement import Measurement, Memo, Table, coordinates, number
+from ersde_theory.network_errors._measurement import Measurement, Memo, Table, coordinates, number, stacked
 from ersde_theory.network_errors._runs import NOISE_SCALES, SCHEMES
 from ersde_theory.network_errors._subject import Subject
 from ersde_theory.network_errors.journal import Result
@@ -34,7 +35,6 @@ STATISTICS = ("rms", "median")
 _REFINEMENT = 2  # of the finest grid, for the reference: its method is of order 4 without noise, 1.5 with
 _FLOOR = 8.0  # roundings of the network's precision that an error may carry
 _EPS = {"float64": 2.0**-52, "float32": 2.0**-23, "tf32": 2.0**-10, "float16": 2.0**-10, "bfloat16": 2.0**-7}
-_DIMS = ("noise_scale", "scheme", "statistic")
 
 
 def measure_orders(subject: Subject, effort: Effort, memo: Memo, seed: int) -> Record:
@@ -69,22 +69,21 @@ def measure_orders(subject: Subject, effort: Effort, memo: Memo, seed: int) -> R
     begin = time.perf_counter()
     low, high = max(RANGE[1], subject.noise_range[0]), min(RANGE[0], subject.noise_range[1])
     sizes = {"paths": effort.order_paths, "steps": list(effort.order_steps), "range": [high, low]}
-    rows = []
-    for name in NOISE_SCALES:
-        reference = _Reference(subject, name)
-        for scheme in SCHEMES:
-            task = {**sizes, "noise_scale": name, "scheme": scheme, "refinement": _REFINEMENT}
-            rows.append(
-                memo(task, functools.partial(_ladder, subject, effort, (high, low), name, scheme, seed, reference))
-            )
+    references = {name: _Reference(subject, name) for name in NOISE_SCALES}
+    ladders = memo.all(
+        (
+            {**sizes, "noise_scale": name, "scheme": scheme, "refinement": _REFINEMENT},
+            functools.partial(_ladder, subject, effort, (high, low), name, scheme, seed, references[name]),
+        )
+        for name, scheme in itertools.product(NOISE_SCALES, SCHEMES)
+    )
     arrays = coordinates(noise_scale=NOISE_SCALES, scheme=list(SCHEMES), statistic=STATISTICS, steps=effort.order_steps)
-    for label in rows[0]:
-        values = np.stack([row[label] for row in rows])
-        values = values.reshape(len(NOISE_SCALES), len(SCHEMES), *values.shape[1:])
-        dims = (*_DIMS, "steps")[: values.ndim]
-        arrays[label] = LabelledArray(dims, values, "data units, RMS" if label.startswith("error") else "")
+    grid = len(NOISE_SCALES), len(SCHEMES)
+    arrays |= stacked(
+        ladders, grid, tuple(arrays), lambda label: "data units, RMS" if label.startswith("error") else ""
+    )
     declared = [[_declared(scheme, name) for scheme in SCHEMES] for name in NOISE_SCALES]
-    arrays["declared"] = LabelledArray(_DIMS[:2], np.array(declared))
+    arrays["declared"] = LabelledArray(("noise_scale", "scheme"), np.array(declared))
     settings = {"model": subject.name, "seed": seed, "precision": subject.precisions[0], **sizes}
     return Record(NAME, settings, arrays, seconds=time.perf_counter() - begin)
 

@@ -26,24 +26,24 @@ A network :math:`D_\theta` and the exact denoiser :math:`D^*` differ in one step
 from __future__ import annotations
 
 import functools
+import itertools
 import time
 from typing import Any
 
 import numpy as np
 
 from ersde_theory.network_errors._effort import Effort
-from ersde_theory.network_errors._measurement import Measurement, Memo, Table, coordinates, number
+from ersde_theory.network_errors._measurement import Measurement, Memo, Table, coordinates, number, stacked
 from ersde_theory.network_errors._statistics import mean_squares, rms, rms_difference
 from ersde_theory.network_errors._step import FINE, PAST, SCHEMES, Passage, passage, step_bounds, step_errors
 from ersde_theory.network_errors._subject import Subject
 from ersde_theory.network_errors.journal import Result
 from ersde_theory.noise_scale import NoiseScale
-from ersde_theory.records import LabelledArray, Record
+from ersde_theory.records import Record
 
 NAME = "network-one-step"
 NOISE_SCALES = ("ode", "exp_power", "reverse_sde")
 LENGTHS = (32, 16, 8)  # of steps, in units of 1 / FINE log-units
-_DIMS = {3: ("noise_scale", "level", "step"), 4: ("noise_scale", "level", "step", "scheme")}
 _MOST_RESOLVED = 0.1  # of the least error of a cell: a reference that errs more is reported
 
 
@@ -115,17 +115,17 @@ def measure_one_step(subject: Subject, effort: Effort, memo: Memo, seed: int) ->
     """
     begin = time.perf_counter()
     levels = levels_of(subject, effort)
-    cells: list[list[Result]] = []
-    for name in NOISE_SCALES:
-        row = []
-        for level in levels:
-            task = {"noise_scale": name, "level": level, "paths": effort.one_step_paths, "lengths": list(LENGTHS)}
-            row.append(memo(task, functools.partial(_cell, subject, name, level, effort.one_step_paths, seed)))
-        cells.append(row)
+    sizes = {"paths": effort.one_step_paths, "lengths": list(LENGTHS)}
+    cells = memo.all(
+        (
+            {**sizes, "noise_scale": name, "level": level},
+            functools.partial(_cell, subject, name, level, effort.one_step_paths, seed),
+        )
+        for name, level in itertools.product(NOISE_SCALES, levels)
+    )
     arrays = coordinates(noise_scale=NOISE_SCALES, level=levels, step=[h / FINE for h in LENGTHS], scheme=list(SCHEMES))
-    for label in cells[0][0]:
-        values = np.stack([np.stack([cell[label] for cell in row]) for row in cells])
-        arrays[label] = LabelledArray(_DIMS[values.ndim], values, "" if label == "fei" else "data units, RMS")
+    grid = len(NOISE_SCALES), len(levels)
+    arrays |= stacked(cells, grid, tuple(arrays), lambda label: "" if label == "fei" else "data units, RMS")
     settings = {"model": subject.name, "paths": effort.one_step_paths, "seed": seed, "precision": subject.precision}
     return Record(NAME, settings, arrays, seconds=time.perf_counter() - begin)
 

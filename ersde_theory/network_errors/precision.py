@@ -9,6 +9,7 @@ higher order buy nothing.
 from __future__ import annotations
 
 import functools
+import itertools
 import time
 
 import numpy as np
@@ -17,13 +18,13 @@ from ersde_theory import schemes
 from ersde_theory.brownian_path import BrownianPath
 from ersde_theory.errors import coupled_errors
 from ersde_theory.network_errors._effort import Effort
-from ersde_theory.network_errors._measurement import Measurement, Memo, Table, coordinates, number
+from ersde_theory.network_errors._measurement import Measurement, Memo, Table, coordinates, number, stacked
 from ersde_theory.network_errors._reference import reference_states
 from ersde_theory.network_errors._runs import run_grid
 from ersde_theory.network_errors._subject import Subject
 from ersde_theory.network_errors.journal import Result
 from ersde_theory.noise_scale import NoiseScale
-from ersde_theory.records import LabelledArray, Record
+from ersde_theory.records import Record
 from ersde_theory.sampling import sample
 
 NAME = "network-precision"
@@ -70,30 +71,28 @@ def measure_precision(subject: Subject, effort: Effort, memo: Memo, seed: int) -
     counts = counts_of(effort)
     sizes = {"paths": effort.precision_paths, "reference_steps": effort.reference_steps // 2}
     states = memo({**sizes, "of": "reference"}, functools.partial(_reference, subject, effort, seed))["states"]
-    best: dict[tuple[str, int], np.ndarray] = {}
-    pairs = [(network, state) for network in subject.precisions for state in STATES]
-    added, exact = [], []
-    for scheme in ORDERS:
-        for n in counts:
-            task = {**sizes, "scheme": scheme, "evaluations": n}
-            found = memo({**task, "of": "best"}, functools.partial(_best, subject, effort, scheme, n, seed, states))
-            exact.append(found)
-            best[scheme, n] = found["states"]
-    for network, state in pairs:
-        for scheme, n in best:
-            task = {**sizes, "network": network, "state": state, "scheme": scheme, "evaluations": n}
-            run = functools.partial(_added, subject, effort, (network, state), scheme, n, seed, best[scheme, n])
-            added.append(memo(task, run))
+    runs = list(itertools.product(ORDERS, counts))
+    exact = memo.all(
+        (
+            {**sizes, "scheme": scheme, "evaluations": n, "of": "best"},
+            functools.partial(_best, subject, effort, scheme, n, seed, states),
+        )
+        for scheme, n in runs
+    )
+    best = {run: found["states"] for run, found in zip(runs, exact, strict=True)}
+    added = memo.all(
+        (
+            {**sizes, "network": network, "state": state, "scheme": scheme, "evaluations": n},
+            functools.partial(_added, subject, effort, (network, state), scheme, n, seed, best[scheme, n]),
+        )
+        for network, state, (scheme, n) in itertools.product(subject.precisions, STATES, runs)
+    )
     arrays = coordinates(network=subject.precisions, state=STATES, scheme=list(ORDERS), evaluations=counts)
-    shape = (len(ORDERS), len(counts))
-    for label, results, dims in (
-        ("added", added, ("network", "state", "scheme", "evaluations")),
-        ("discretisation", exact, ("scheme", "evaluations")),
-    ):
-        whole = (len(subject.precisions), len(STATES), *shape) if len(dims) == 4 else shape
-        for suffix in ("", "_se"):
-            values = np.array([result[f"{label}{suffix}"] for result in results]).reshape(whole)
-            arrays[label + suffix] = LabelledArray(dims, values, _UNIT)
+    grid = len(subject.precisions), len(STATES), len(ORDERS), len(counts)
+    dims = tuple(arrays)
+    arrays |= stacked(added, grid, dims, lambda _: _UNIT)
+    distances = [{label: value for label, value in found.items() if label != "states"} for found in exact]
+    arrays |= stacked(distances, grid[2:], dims[2:], lambda _: _UNIT)
     settings = {"model": subject.name, "seed": seed, "noise_scale": "ode", **sizes}
     return Record(NAME, settings, arrays, seconds=time.perf_counter() - begin)
 

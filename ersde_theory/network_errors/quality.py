@@ -15,11 +15,11 @@ import numpy as np
 from analytic import energy_distance, sliced_wasserstein2
 from ersde_theory.network_errors._effort import Effort
 from ersde_theory.network_errors._frechet import frechet_distance
-from ersde_theory.network_errors._measurement import Measurement, Memo, Table, coordinates, number
+from ersde_theory.network_errors._measurement import Measurement, Memo, Table, coordinates, number, stacked
 from ersde_theory.network_errors._runs import NOISE_SCALES, run_grid, tableau
 from ersde_theory.network_errors._subject import Subject
 from ersde_theory.network_errors.journal import Result
-from ersde_theory.records import LabelledArray, Record
+from ersde_theory.records import Record
 from ersde_theory.sampling import sample
 
 NAME = "network-quality"
@@ -69,15 +69,15 @@ def measure_quality(subject: Subject, effort: Effort, memo: Memo, seed: int) -> 
     sizes = {"samples": effort.quality_samples, "features": maps}
     data, again = _samples(subject, effort.quality_samples, seed)
     runs = [BASELINE]
-    results = [memo({**sizes, "of": BASELINE}, functools.partial(_distances, subject, again, data, seed))]
+    tasks = [({**sizes, "of": BASELINE}, functools.partial(_distances, subject, again, data, seed))]
     for name, scheme, n in itertools.product(NOISE_SCALES, SCHEMES, effort.quality_evaluations):
         runs.append(f"{scheme}, {name}, {n} evaluations")
-        task = {**sizes, "noise_scale": name, "scheme": scheme, "evaluations": n}
-        results.append(memo(task, functools.partial(_run, subject, (name, scheme, n), data, len(again), seed)))
+        run = functools.partial(_run, subject, (name, scheme, n), data, len(again), seed)
+        tasks.append(({**sizes, "noise_scale": name, "scheme": scheme, "evaluations": n}, run))
     arrays = coordinates(run=runs)
-    for label in results[0]:
-        values = np.stack([result[label] for result in results])
-        arrays[label] = LabelledArray(("run", "share")[: values.ndim], values, _UNITS.get(label.split(" ")[0], ""))
+    arrays |= stacked(
+        memo.all(tasks), (len(runs),), ("run", "share"), lambda label: _UNITS.get(label.split(" ")[0], "")
+    )
     settings = {"model": subject.name, "seed": seed, "precision": subject.precision, **sizes, "features": list(maps)}
     return Record(NAME, settings, arrays, seconds=time.perf_counter() - begin)
 

@@ -11,23 +11,8 @@ from typer.testing import CliRunner
 from ersde_theory.cli import app
 from ersde_theory.network_errors import command
 from ersde_theory.records import Record
-from paper_figures import output
 
 RUNNER = CliRunner()
-
-
-@pytest.fixture
-def measure(tmp_path, monkeypatch):
-    """Give ``ersde measure`` with its results in a temporary folder, without drawing."""
-
-    def write(record, folder):
-        record.save(folder / f"{record.name}.json")
-        return []
-
-    monkeypatch.setattr(output, "write", write)
-    return lambda *arguments: RUNNER.invoke(
-        app, ["measure", *(str(a) for a in arguments), "--out", str(tmp_path / "out")]
-    )
 
 
 def words(text):
@@ -68,6 +53,23 @@ def test_changed_weights_are_measured_anew(measure, factories, data):
     again = measure(*call)
     assert again.exit_code == 0
     assert "were found in" not in again.stdout
+
+
+def test_wrong_prediction_type_is_said_first(measure, factories, data, tmp_path):
+    """Assert that a model declared as another type is told so, with the right one, and that the right one is not."""
+    pytest.importorskip("torch")
+    table = tmp_path / "all.json"
+    for name, right in (("shrink", True), ("misdeclared", False)):
+        result = measure(f"{factories}:{name}", "--data", data, "--what", "f", "--quick", "--json", table)
+        assert result.exit_code == 0
+        first = result.stdout.split("Distance of samples")[0]
+        assert ("consistent with the data." in first) == right
+        assert ("the data contradict what the model declares" in first.lower()) != right
+        assert ("- as the prediction 'x0' the output is consistent" in first) != right
+        assert (Record.load(table).settings["f"]["doubts"] == []) == right
+        assert first in (tmp_path / "out" / "README.md").read_text()
+    again = measure(f"{factories}:misdeclared", "--data", data, "--what", "f", "--quick")
+    assert first in again.stdout
 
 
 def test_nan_stops_with_step_level_and_sample_and_keeps_the_rest(measure, factories, data, tmp_path):
