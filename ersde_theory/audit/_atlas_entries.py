@@ -20,7 +20,7 @@ class Entry:
     label : str
         What is called, in a few words.
     target : str
-        ``file.py:callable`` within the checkout.
+        ``file.py:callable`` within the checkout, or ``file.hpp:callable`` for C++.
     calling : Calling
     dtype : str
         Of the state.
@@ -90,6 +90,19 @@ def _of_schedulers() -> Iterator[Entry]:
             yield Entry("sdnext", f"{label}, order {order}", sdnext, calling)
 
 
-ENTRIES: tuple[Entry, ...] = (*_of_release(), *_of_comfyui(), *_of_schedulers())
+def _of_stable_diffusion_cpp() -> Iterator[Entry]:
+    """Yield stable-diffusion.cpp's sampler, in C++ and float32."""
+    target = "src/runtime/denoiser.hpp:sample_er_sde"
+    flow: dict[str, Any] = {"is_flow_denoiser": True}
+    for name, parametrisation, schedule, arguments in (
+        ("", "eps", "ve-karras", {}),
+        (", flow", "const", "flow", flow),
+    ):
+        for suffix, eta in (("", {}), (", eta = 0", {"eta": 0.0})):
+            calling = Calling("k-diffusion", parametrisation, schedule, arguments={**arguments, **eta})
+            yield Entry("stable-diffusion.cpp", f"er_sde{name}{suffix}", target, calling)
+
+
+ENTRIES: tuple[Entry, ...] = (*_of_release(), *_of_comfyui(), *_of_schedulers(), *_of_stable_diffusion_cpp())
 
 __all__ = ["ENTRIES", "Entry"]

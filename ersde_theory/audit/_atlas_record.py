@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from ersde_theory.audit._atlas_entries import Entry
+from ersde_theory.audit._atlas_entries import ENTRIES, Entry
 from ersde_theory.audit.verdict import Verdict, describe
 from ersde_theory.records import LabelledArray, Record, provenance
 
@@ -97,7 +97,62 @@ def record(rows: Sequence[Row], seconds: float) -> Record:
         arrays[f"{name}_limit_uncertainty"] = LabelledArray(("entry",), limit[:, 1])
     settings = {"steps": list(STEPS), "data": "N(0.7, 0.25); spectrum of 25 variances from 1e-5 to 10"}
     origin = {**provenance(), "command": _COMMAND}  # without the paths of this machine
+    arrays["origin"] = _origins(origin, len(rows))
     return Record("atlas", settings, arrays, (), origin, seconds)
+
+
+def _origins(origin: Mapping[str, str], count: int) -> LabelledArray:
+    """Return when and by which versions each of some entries was audited."""
+    words = ", ".join(f"{name} {value}" for name, value in origin.items() if name not in ("command", "time"))
+    return LabelledArray(("entry",), np.full(count, f"{origin['time']}: {words}"))
+
+
+def merged(before: Record, new: Record) -> Record:
+    """Return an atlas with the entries of another added, in the place of its own ones of the same name.
+
+    Parameters
+    ----------
+    before, new : Record
+        Of :func:`record`, on the same numbers of steps.
+
+    Returns
+    -------
+    Record
+        In the order of the atlas; entries that it does not know any more are gone. Each keeps its own ``origin``.
+
+    Raises
+    ------
+    ValueError
+        If the settings or the numbers of steps differ.
+
+    Examples
+    --------
+    >>> from ersde_theory.audit._atlas_entries import ENTRIES
+    >>> one, two = (record([Row(ENTRIES[i], "25ca6c2", None, "no such file", 1.0)], 1.0) for i in (1, 0))
+    >>> merged(one, two)["label"].tolist()
+    ['VE, order 1', 'VE, order 2']
+    """
+    if before.settings != new.settings or before["n_steps"].tolist() != new["n_steps"].tolist():
+        msg = f"before: expected an atlas of the settings {new.settings} and the steps {LADDER}, got another"
+        raise ValueError(msg)
+    parts = []
+    for part in (before, new):
+        arrays = dict(part.arrays)
+        arrays.setdefault("origin", _origins(part.provenance, part["program"].size))
+        parts.append(arrays)
+    place = {(entry.program, entry.label): i for i, entry in enumerate(ENTRIES)}
+    rows: dict[int, tuple[int, int]] = {}
+    for which, arrays in enumerate(parts):
+        names = zip(arrays["program"].values.tolist(), arrays["label"].values.tolist(), strict=True)
+        rows |= {place[name]: (which, i) for i, name in enumerate(names) if name in place}
+    order = [rows[key] for key in sorted(rows)]
+    arrays = {
+        name: LabelledArray(array.dims, np.array([parts[which][name].values[i] for which, i in order]))
+        if array.dims[0] == "entry"
+        else array
+        for name, array in parts[1].items()
+    }
+    return Record(new.name, new.settings, arrays, (), new.provenance, before.seconds + new.seconds)
 
 
 def table(found: Record) -> str:
@@ -190,4 +245,4 @@ def _limit(row: Row, name: str) -> tuple[float, float]:
     return found.value, found.uncertainty
 
 
-__all__ = ["LADDER", "STEPS", "Row", "record", "table"]
+__all__ = ["LADDER", "STEPS", "Row", "merged", "record", "table"]

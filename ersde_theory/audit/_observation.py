@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ersde_theory.audit._run import EPS, BasisSource, CannotRead, RandomSource, Run, Source
+from ersde_theory.audit._run import EPS, BasisSource, CannotRead, JointSource, RandomSource, Run, Source
 from ersde_theory.audit._table import Rows, assigned_nodes
 from ersde_theory.audit._taps import tapped
 from ersde_theory.sampling import sample
@@ -104,6 +104,32 @@ def observed(box: BlackBox, source: Source, dtype: str, seed: int) -> Observatio
             raise
         problem = f"unit vectors make it fail: {type(error).__name__}: {error}"
     return Observation(run, final, problem, watch)
+
+
+def observed_at_once(
+    box: BlackBox, source: JointSource, dtype: str, seed: int
+) -> tuple[Observation, Observation] | None:
+    """Return a run with random numbers and one with unit vectors, seen in one run; None if anything is amiss."""
+    try:
+        both = observed(box, source, dtype, seed)
+    except Exception:  # of the unit vectors or of the sampler: runs of one kind will tell
+        return None
+    if both.problem is not None:
+        return None
+    basis = BasisSource(sum(source.columns), len(source.columns) - sum(source.columns))
+    return _part(both, source.random, source.random_part), _part(both, basis, source.unit_part)
+
+
+def _part(both: Observation, source: Source, part: Callable[[np.ndarray], np.ndarray]) -> Observation:
+    """Return what a run with some of its numbers would have shown."""
+    run = replace(
+        both.run,
+        source=source,
+        evaluations=[replace(e, state=part(e.state)) for e in both.run.evaluations],
+        outputs=[part(value) for value in both.run.outputs],
+        draws=[replace(note, value=part(note.value)) for note in both.run.draws],
+    )
+    return replace(both, run=run, final=part(both.final))
 
 
 def compared(

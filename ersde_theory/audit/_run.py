@@ -117,6 +117,51 @@ class RandomSource:
         return self.replayed[m] if m < len(self.replayed) else real
 
 
+@dataclass
+class JointSource:
+    """Unit vectors and random numbers side by side: a table and its test from one run.
+
+    How often the sampler will ask is not known yet, so it gets unit vectors as it comes for them: `columns` notes
+    whether each was for an evaluation.
+    """
+
+    random: RandomSource
+    width: int
+    columns: list[bool] = field(default_factory=list)
+
+    @property
+    def start(self) -> np.ndarray:
+        return self._joined(0, self.random.start)
+
+    def data(self, k: int, state: np.ndarray, alpha: float, sigma: float) -> np.ndarray:
+        return self._next(True, self.random.data(k, self.random_part(state), alpha, sigma))
+
+    def draw(self, m: int, real: np.ndarray) -> np.ndarray:
+        return self._next(False, self.random.draw(m, self.random_part(real)))
+
+    def random_part(self, state: np.ndarray) -> np.ndarray:
+        """Return the random numbers of a state."""
+        return state.reshape(-1)[self.width :].reshape(self.random.start.shape)
+
+    def unit_part(self, state: np.ndarray) -> np.ndarray:
+        """Return the rest, as a run with unit vectors for the start, all evaluations, and all draws has it."""
+        asked = np.array(self.columns, dtype=bool)
+        order = np.concatenate([[0], 1 + np.flatnonzero(asked), 1 + np.flatnonzero(~asked)])
+        return state.reshape(-1)[order].reshape(1, 1, 1, -1)
+
+    def _next(self, is_evaluation: bool, numbers: np.ndarray) -> np.ndarray:
+        self.columns.append(is_evaluation)
+        if len(self.columns) >= self.width:
+            msg = f"more evaluations and draws than {self.width - 1}"
+            raise CannotRead(msg)
+        return self._joined(len(self.columns), numbers)
+
+    def _joined(self, index: int, numbers: np.ndarray) -> np.ndarray:
+        vector = np.zeros(self.width)
+        vector[index] = 1.0
+        return np.concatenate([vector, numbers.reshape(-1)]).reshape(1, 1, 1, -1)
+
+
 def nonlinear_denoiser(size: int, amplitude: float, seed: int) -> Callable[[np.ndarray, float], np.ndarray]:
     """Return a random network of one hidden layer, tanh, over all `size` numbers of a state."""
     rng = np.random.default_rng(seed)

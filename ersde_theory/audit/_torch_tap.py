@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -29,8 +30,8 @@ class _Tap(TorchDispatchMode):  # type: ignore[no-untyped-call]
         out = func(*args, **kwargs)
         if self.run.suspended:
             return out
-        name = func.overloadpacket.__name__
-        if torch.Tag.nondeterministic_seeded in func.tags:
+        name, is_random = _kind(func)
+        if is_random:
             self._replace(name, args, kwargs, out)
         else:
             self.watch.after = len(self.run.evaluations)
@@ -57,6 +58,12 @@ class _Tap(TorchDispatchMode):  # type: ignore[no-untyped-call]
         finally:
             self.run.suspended -= 1
         self.watch.mark(out)
+
+
+@functools.cache
+def _kind(func: Any) -> tuple[str, bool]:
+    """Return the name of an operation and whether it is random."""
+    return func.overloadpacket.__name__, torch.Tag.nondeterministic_seeded in func.tags
 
 
 def _mean_and_std(name: str, args: Any, kwargs: Any) -> tuple[Any, Any]:

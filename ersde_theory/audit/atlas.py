@@ -2,7 +2,8 @@
 
     python -m ersde_theory.audit.atlas --checkout comfyui=PATH@COMMIT --checkout release=PATH@COMMIT …
 
-Only numbers are kept: verdicts, causes, errors, with the commits that were audited.
+Only numbers are kept: verdicts, causes, errors, with the commits that were audited. A Record that is already there
+keeps the entries that are not audited anew.
 """
 
 from __future__ import annotations
@@ -14,19 +15,21 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from unittest import mock
 
 import typer
 from rich.console import Console
 
 from ersde_theory.audit._atlas_entries import ENTRIES, Entry
-from ersde_theory.audit._atlas_record import LADDER, STEPS, Row, record
+from ersde_theory.audit._atlas_record import LADDER, STEPS, Row, merged, record
+from ersde_theory.audit._stable_diffusion_cpp import compiled_er_sde
 from ersde_theory.audit.conventions import comfy_stand_ins, load_target
 from ersde_theory.audit.readout import Readout, read_out
 from ersde_theory.audit.targets import boxes
 from ersde_theory.audit.verdict import judge
 from ersde_theory.progress import progress_bar
+from ersde_theory.records import Record
 
 _ABSENT = ("torchsde", "torchdiffeq", "PIL")  # libraries that sampler files import and that the audited ones do not use
 
@@ -112,8 +115,7 @@ def audited(entry: Entry, checkout: Checkout, advance: Callable[[float], None] |
     verdict, problem = None, ""
     try:
         with _surroundings(entry):
-            target = load_target(str(checkout.path / entry.target))
-            box_at = boxes(target, entry.calling)
+            box_at = boxes(_loaded(checkout.path / entry.target), entry.calling)
 
             def read_at(n: int) -> Readout:
                 return read_out(box_at(n), dtype=entry.dtype)
@@ -122,6 +124,12 @@ def audited(entry: Entry, checkout: Checkout, advance: Callable[[float], None] |
     except Exception as error:  # whatever a stranger's code raises is a finding
         problem = f"{type(error).__name__}: {error}".replace(str(checkout.path), "…")
     return Row(entry, checkout.commit, verdict, problem, time.perf_counter() - begin)
+
+
+def _loaded(target: Path) -> Callable[..., Any]:
+    """Return what a target names: of a Python file, or the sampler of C++ that has a module of its own here."""
+    file, _, _ = str(target).rpartition(":")
+    return compiled_er_sde(Path(file)) if file.endswith(".hpp") else load_target(str(target))
 
 
 @contextlib.contextmanager
@@ -144,7 +152,9 @@ def _main(
     checkout: Annotated[
         list[str], typer.Option("--checkout", metavar="NAME=PATH@COMMIT", help="A public repository; can be repeated.")
     ],
-    json_file: Annotated[Path, typer.Option("--json", metavar="FILE", help="Of the Record.")] = Path("atlas.json"),
+    json_file: Annotated[
+        Path, typer.Option("--json", metavar="FILE", help="Of the Record; its other entries stay.")
+    ] = Path("atlas.json"),
     only: Annotated[str, typer.Option(metavar="TEXT", help="Only entries whose label has this text.")] = "",
 ) -> None:
     r"""Audit the implementations of the atlas whose checkouts are given, and write the numbers.
@@ -156,7 +166,7 @@ def _main(
     checkout : list of str
         Repositories on this machine.
     json_file : Path
-        Of the Record.
+        Of the Record. If it is there, entries that are not audited now stay as they are.
     only : str
         Part of a label.
 
@@ -171,13 +181,15 @@ def _main(
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     chosen = [entry for entry in ENTRIES if entry.program in known and only in entry.label]
+    before = Record.load(json_file) if json_file.is_file() else None
     rows = []
     with progress_bar(Console(stderr=True)) as progress:
         task = progress.add_task("atlas", total=float(len(chosen)))
         for i, entry in enumerate(chosen):
             rows.append(audited(entry, known[entry.program]))
             progress.update(task, completed=float(i + 1))
-            record(rows, time.perf_counter() - begin).save(json_file)  # whatever happens to the next
+            found = record(rows, time.perf_counter() - begin)
+            (found if before is None else merged(before, found)).save(json_file)  # whatever happens to the next
             typer.echo(f"{entry.program}, {entry.label}: {rows[-1].verdict or rows[-1].problem}")
 
 

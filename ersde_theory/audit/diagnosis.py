@@ -175,7 +175,7 @@ def diagnose(
 def _nearest(seen: Observed, levels: np.ndarray, tolerance: Tolerance, against: str) -> Diagnosis:
     """Return the best diagnosis with a tolerance."""
     best: Diagnosis | None = None
-    members: list[Certified] = []
+    members: list[Diagnosis] = []
     for stage in (_hypotheses, _slow_hypotheses):
         tried = []
         for certified in stage(seen, levels, tolerance, against):
@@ -184,15 +184,16 @@ def _nearest(seen: Observed, levels: np.ndarray, tolerance: Tolerance, against: 
                 return Diagnosis(seen, certified, wrong, wrong, agreed_to=tolerance.coefficient)
             tried.append((wrong.count, certified))
         tried.sort(key=lambda pair: pair[0])
-        members += [c for _, c in tried if c.recipe is not None]
-        likely = [c for _, c in tried if c.recipe is not None] + [c for _, c in tried if c.recipe is None][:_EXPLAINED]
-        found = [explain(seen, certified, tolerance) for certified in likely]
+        found = [explain(seen, certified, tolerance) for _, certified in tried if certified.recipe is not None]
+        members += found
+        others = [certified for _, certified in tried if certified.recipe is None]
+        found += [explain(seen, certified, tolerance) for certified in others[:_EXPLAINED]]
         best = min((*found, *([] if best is None else [best])), key=lambda d: d.badness)
         if not best.unexplained.count and not _has_own_phi(best):
             return replace(best, agreed_to=tolerance.coefficient)
     assert best is not None
     if best.unexplained.ratio.any() or _has_own_phi(best):
-        structural = (d for c in members for d in _on_top(explain(seen, c, tolerance), STRUCTURAL, tolerance))
+        structural = (d for mine in members for d in _on_top(mine, STRUCTURAL, tolerance))
         best = min((best, *structural), key=lambda d: d.badness)
     if best.unexplained.count and best.certified.recipe is not None:
         best = min((best, *_on_top(best, FAULTS, tolerance)), key=lambda d: d.badness)

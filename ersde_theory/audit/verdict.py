@@ -133,22 +133,33 @@ def judge(
         raise ValueError(msg)
     tell = advance or _silent
     read = functools.cache(lambda n: (read_at if n in counts else read_ladder_at or read_at)(n))
-    found: list[tuple[Readout, Diagnosis]] = []
+    reads = []
     for i, n in enumerate(counts):
         one = read(n)
         if one.tableau is None or not one.linear:
             return Verdict(Word.NOT_LINEAR, one.problems[0] if one.problems else "no table could be read", one)
-        found.append((one, _diagnosed(one, against)))
-        tell(0.4 * (i + 1) / len(counts))
+        reads.append(one)
+        tell(0.3 * (i + 1) / len(counts))
     errors = None
     if len(ladder):
-        precision = max(_precision(one) for one, _ in found)
-        errors = bias(_tableaus(read), ladder, precision=precision, advance=lambda share: tell(0.4 + 0.6 * share))
-        finest = max((n for n in ladder if n <= _DENSE), default=0)
-        if errors.vanishes is False and all(d.agrees for _, d in found) and finest > max(counts):
-            found.append((read(finest), _diagnosed(read(finest), against)))  # a fault may show on finer grids only
-    departing = [pair for pair in found if not pair[1].agrees]
-    return _decided(*(departing or found)[-1], errors)
+        precision = max(map(_precision, reads))
+        errors = bias(_tableaus(read), ladder, precision=precision, advance=lambda share: tell(0.3 + 0.5 * share))
+    one, found = _last_departure(reads, against)
+    finest = max((n for n in ladder if n <= _DENSE), default=0)
+    if errors is not None and errors.vanishes is False and found.agrees and finest > max(counts):
+        one, found = read(finest), _diagnosed(read(finest), against)  # a fault may show on finer grids only
+    tell(1.0)
+    return _decided(one, found, errors)
+
+
+def _last_departure(reads: Sequence[Readout], against: str) -> tuple[Readout, Diagnosis]:
+    """Return the last read-out that departs with its diagnosis, those before it unseen; the last if none departs."""
+    found = []
+    for one in reversed(reads):
+        found.append((one, _diagnosed(one, against)))
+        if not found[-1][1].agrees:
+            return found[-1]
+    return found[0]
 
 
 def _tableaus(read: Callable[[int], Readout]) -> Callable[[int], Tableau]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import typer
 from typer.testing import CliRunner
 
-from ersde_theory.audit import atlas
+from ersde_theory.audit import Calling, atlas, audit_sampler
 from ersde_theory.audit._atlas_entries import ENTRIES
-from ersde_theory.audit._atlas_record import table
+from ersde_theory.audit._atlas_record import Row, merged, record, table
+from ersde_theory.audit._stable_diffusion_cpp import compiled_er_sde
 from ersde_theory.records import Record
 from tests.project._source import ROOT
 
@@ -39,6 +43,8 @@ def test_record_has_the_faults_that_the_page_names():
     assert "100 nodes at the upper (right)" in faults["sdnext", "VP, order 2"]
     assert "noise-clip" in faults["release", "VE, order 3"]
     assert "noise-round-off" in faults["comfyui", "er_sde, φ = x, float32"]
+    assert "200 nodes at the lower (left)" in faults["stable-diffusion.cpp", "er_sde"]
+    assert "noise-off" in faults["stable-diffusion.cpp", "er_sde, eta = 0"]
     stays = FOUND["vanishes"][(FOUND["program"] == "sdnext") & (FOUND["label"] == "flow, order 1")]
     assert stays.tolist() == ["no"]
 
@@ -60,6 +66,101 @@ def test_atlas_of_a_missing_checkout_reports_what_was_not_run(tmp_path):
     found = Record.from_json((tmp_path / "atlas.json").read_text("utf-8"))
     assert found["verdict"].tolist() == ["not run"]
     assert str(tmp_path) not in (tmp_path / "atlas.json").read_text("utf-8")
+
+
+def test_entry_that_is_audited_again_takes_the_place_of_the_old_one(tmp_path):
+    """Assert that the other entries of a Record stay bit for bit, in their places, each with its own origin."""
+    file = tmp_path / "atlas.json"
+    FOUND.save(file)
+    where = FOUND["label"].tolist().index("VE, order 2")
+    result = run("--checkout", f"release={tmp_path}@0123456789ab", "--json", file, "--only", "VE, order 2")
+    assert result.exit_code == 0, result.output
+    found = Record.load(file)
+    others = np.arange(FOUND["label"].size) != where
+    assert found["verdict"][where] == "not run"
+    assert found["commit"][where] == "0123456789ab"
+    assert found["origin"][where] != FOUND["origin"][where]
+    for name, array in FOUND.arrays.items():
+        if array.dims[0] == "entry":
+            assert np.array_equal(found[name][others], array.values[others], equal_nan=array.values.dtype.kind == "f")
+
+
+def test_atlas_of_other_steps_is_not_merged():
+    """Assert that numbers of another ladder are refused."""
+    new = record([Row(ENTRIES[0], "25ca6c2", None, "no such file", 0.0)], 0.0)
+    assert merged(FOUND, new)["label"].size == FOUND["label"].size
+    with pytest.raises(ValueError, match="another"):
+        merged(replace(FOUND, settings={"steps": [20]}), new)
+
+
+# Our own few lines in the place of a checkout: Euler's step for the ODE, with the interface of stable-diffusion.cpp.
+_CPP = {
+    "core/tensor.hpp": """
+        #include <cstdint>
+        struct RNG { virtual void manual_seed(uint64_t) = 0; virtual std::vector<float> randn(uint32_t n) = 0; };
+        namespace sd { template <class T> struct Tensor {
+            std::vector<int64_t> s; std::vector<T> v;
+            Tensor() = default;
+            Tensor(std::vector<int64_t> shape) : s(shape), v(shape[0]) {}
+            Tensor(std::vector<int64_t> shape, std::vector<T> values) : s(shape), v(values) {}
+            const std::vector<int64_t>& shape() const { return s; }
+            const T* data() const { return v.data(); }
+            T* data() { return v.data(); }
+            bool empty() const { return v.empty(); }
+        }; }""",
+    "runtime/guidance.h": "namespace sd::guidance { struct GuiderOutput { sd::Tensor<float> pred; }; }",
+    "runtime/denoiser.hpp": """
+static sd::Tensor<float> sample_er_sde(denoise_cb_t model, sd::Tensor<float> x, std::vector<float> sigmas,
+                                       std::shared_ptr<RNG> rng, bool, float eta) {
+    for (size_t i = 0; i + 1 < sigmas.size(); ++i) {
+        auto d = model(x, sigmas[i], i + 1).pred;
+        if (d.empty()) return {};
+        auto noise = eta > 0.0f ? rng->randn(x.v.size()) : std::vector<float>(x.v.size());
+        for (size_t j = 0; j < x.v.size(); ++j)
+            x.v[j] = d.v[j] + (x.v[j] - d.v[j]) * (WRONG sigmas[i + 1] / sigmas[i]) + eta * sigmas[i + 1] * noise[j];
+    }
+    return x;
+}
+""",
+}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "eta", "verdict"), [("", 0.0, "correct: ER-SDE-1"), ("0.9f *", 0.0, ""), ("", 1.0, "")]
+)
+def test_sampler_in_cpp_is_compiled_and_read(wrong, eta, verdict, tmp_path):
+    """Assert that states, levels and noise go to C++ and back, by a right sampler and two wrong ones."""
+    pytest.importorskip("torch")
+    if not (shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")):
+        pytest.skip("needs a C++ compiler")
+    for name, text in _CPP.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text.replace("WRONG", wrong), "utf-8")
+    sampler = compiled_er_sde(tmp_path / "runtime" / "denoiser.hpp")
+    found = audit_sampler(sampler, Calling("k-diffusion", "eps", arguments={"eta": eta}), (10,), ())
+    assert found.readout.linear, found.readout.problems
+    assert found.readout.tableau.n_draws == (10 if eta else 0)
+    assert str(found).startswith(verdict) if verdict else not found.word.is_correct
+
+
+def test_text_that_does_not_compile_and_errors_of_the_model_are_passed_on(tmp_path):
+    """Assert that nothing is lost on the way through C++."""
+    torch = pytest.importorskip("torch")
+    if not (shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")):
+        pytest.skip("needs a C++ compiler")
+    for name, text in _CPP.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text.replace("WRONG", ""), "utf-8")
+    file = tmp_path / "runtime" / "denoiser.hpp"
+
+    def broken(_x, _sigma):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        compiled_er_sde(file)(broken, torch.ones(1, 3), torch.tensor([1.0, 0.5]))
+    file.write_text(file.read_text("utf-8").replace("return x;", "return nothing;"), "utf-8")
+    with pytest.raises(RuntimeError, match="expected text that compiles"):
+        compiled_er_sde(file)
 
 
 @pytest.mark.parametrize("text", ["release", "release=here", "forge=here@0", "=@"])

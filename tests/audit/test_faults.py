@@ -183,3 +183,12 @@ def test_planters_of_the_catalogue_change_something_or_nothing_but_say_what(name
         assert planted.steps.n_steps == 20
         assert item.describe(parameters)
         assert agreement(good.steps, good.steps, Tolerance()).count == 60
+
+
+def test_phi_is_not_accused_when_the_state_forgets_its_start():
+    """Assert that ratios of 0 count as no evidence: noise off on a flow schedule, from level infinity."""
+    tab = er(TimeGrid([np.inf, 9.0, 4.0, 2.0, 1.0, 0.5]), EXP)
+    found = diagnose(plant.with_noise(tab, np.zeros(tab.n_steps)))
+    assert not found.seen.ratio.any()
+    assert [e.fault.name for e in found.faults] == ["noise-off"]
+    assert "phi-level" in [e.fault.name for e in diagnose(plant.shifted_ratio(er(KARRAS, EXP))).faults]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from ersde_theory import ForwardProcess, NoiseScale, TimeGrid, schemes
 from ersde_theory.audit import judge, read_out, read_table
 from ersde_theory.audit.bias import bias, limit_of
 from ersde_theory.audit.conventions import own_scheme
+from ersde_theory.audit.diagnosis import diagnose
 from ersde_theory.audit.matching import Tolerance
 from ersde_theory.audit.noise_scales import candidates, injected, mixed, own
 from ersde_theory.audit.observed import observe
@@ -130,7 +132,7 @@ def test_falling_phi_is_not_admissible():
 
 
 def test_ladder_of_quick_read_outs_gives_the_same_verdict():
-    """Assert that tables from two runs each give the same errors to the bit, and that no more runs are made."""
+    """Assert that tables from one run each give the same errors to the bit, and that each grid is built once."""
     calls = []
 
     def box(n):
@@ -161,11 +163,105 @@ class Counted:
         return np.clip(self.box.run(run), -self.limit, self.limit)
 
 
-def test_quick_read_out_takes_two_runs_and_does_not_prove_what_five_do():
+def test_quick_read_out_takes_one_run_and_does_not_prove_what_five_do():
     """Assert what is saved and what is given up: a clip of large numbers is seen by the full read-out alone."""
     sampler = own_scheme(schemes.er_sde(karras(5), EXP, 2))
     quick, full = Counted(sampler, limit=50.0), Counted(sampler, limit=50.0)
     assert read_table(quick).linear
-    assert quick.runs == 2
+    assert quick.runs == 1
     assert not read_out(full).linear
     assert full.runs == 5
+
+
+@pytest.mark.parametrize(
+    "tab",
+    [
+        schemes.seeds(karras(6), 3),
+        schemes.dpm_solver_pp_sde(karras(6), eta=1.0),
+        schemes.edm_stochastic(karras(6)),
+        schemes.exponential_sra(karras(6), EXP),
+        schemes.er_sde(karras(6), EXP, 3),
+    ],
+    ids=lambda tab: tab.name,
+)
+def test_table_from_one_run_is_that_of_five_when_stages_and_draws_alternate(tab):
+    """Assert that unit vectors handed out as they are asked for give the same table, covariances included."""
+    quick, full = read_table(own_scheme(tab)), read_out(own_scheme(tab))
+    assert full.tableau.first_difference(quick.tableau, rtol=0.0, atol=0.0) is None
+    assert max(quick.reproduction, full.reproduction) < 1e-10
+    wrong = replace(tab, data=1.001 * tab.data)
+    assert full.tableau.first_difference(read_table(own_scheme(wrong)).tableau) is not None
+
+
+def _normalised(run):
+    """Return Euler's method on states of at most its size: no table."""
+    x = run.begin()
+    for s, t in ((4.0, 2.0), (2.0, 1.0)):
+        d = run.denoise(x, 1.0, s)
+        x = np.minimum(d + (x - d) * t / s, 0.3)
+    return x
+
+
+def _eager(run):
+    """Return Euler's method that asks its model ten times for each value."""
+    x = run.begin()
+    for s, t in ((4.0, 2.0), (2.0, 1.0)):
+        d = sum(run.denoise(x, 1.0, s) for _ in range(10)) / 10.0
+        x = d + (x - d) * t / s
+    return x
+
+
+def _infinite(run):
+    """Return nan wherever the state is 0."""
+    x = run.begin()
+    run.denoise(x, 1.0, 4.0)
+    return np.where(x == 0.0, np.nan, x)
+
+
+@pytest.mark.parametrize(
+    ("sampler", "runs", "says"),
+    [
+        (_eager, 3, ""),
+        (_normalised, 1, "off the table"),
+        (_infinite, 3, "the final state has nan"),
+    ],
+)
+def test_quick_read_out_takes_two_more_runs_when_one_does_not_do(sampler, runs, says):
+    """Assert that many evaluations and failures with unit vectors are told by runs of one kind, as ever."""
+    nodes = ((1.0, 4.0), (1.0, 2.0), (1.0, 1.0))
+    box = SimpleNamespace(name="mine", convention="own", library="numpy", nodes=nodes, namespaces=(), run=sampler)
+    counted = Counted(box)
+    read = read_table(counted)
+    assert counted.runs == runs
+    assert read.linear is (not says), read.problems
+    assert says in " ".join(read.problems)
+    if not says:
+        assert read.tableau.first_difference(read_out(box).tableau) is None
+
+
+def test_diagnosis_of_coarse_grids_is_left_out_when_a_finer_one_departs(monkeypatch):
+    """Assert that grids are diagnosed from the last one down, to the first that departs."""
+    seen = []
+
+    def counting(tab, **options):
+        seen.append(tab.n_steps)
+        return diagnose(tab, **options)
+
+    monkeypatch.setattr("ersde_theory.audit.verdict.diagnose", counting)
+    faulty = judge(
+        lambda n: read_out(own_scheme(schemes.er_sde(karras(n), EXP, 3, variant="released"))), (8, 12), ladder=()
+    )
+    assert seen == [12]
+    assert faulty.word is Word.FAULTY
+    seen.clear()
+    right = judge(lambda n: read_out(own_scheme(schemes.er_sde(karras(n), EXP, 3))), (8, 12), ladder=())
+    assert seen == [12, 8]
+    assert right.word is Word.CORRECT
+    seen.clear()
+
+    def released_below_ten(n):
+        variant = "released" if n < 10 else "published"
+        return read_out(own_scheme(schemes.er_sde(karras(n), EXP, 3, variant=variant)))
+
+    assert judge(released_below_ten, (8, 12), ladder=()).word is Word.FAULTY
+    assert seen == [12, 8]

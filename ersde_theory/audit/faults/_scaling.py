@@ -91,7 +91,8 @@ _SHIFTS = ("the step before", "the step after")
 
 
 def _propose_level(seen: Observed, _certified: Certified, _tolerance: Tolerance) -> Iterator[Parameters]:
-    if seen.n_steps > 2 and seen.is_multistep:
+    told = seen.ratio[seen.level[1:] > 0.0].any()  # a state that has forgotten its start says nothing about φ
+    if seen.n_steps > 2 and seen.is_multistep and told:
         yield from ({"of": of, "data": data} for of in _SHIFTS for data in (True, False))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -45,6 +45,16 @@ def _riemann(made: Recipe, steps: np.ndarray, nodes: int, side: str, n_max: int)
     return np.stack(rows)
 
 
+def _first_moments(made: Recipe, step: int, counts: Sequence[int], side: str) -> np.ndarray:
+    """Return the first moment of a step by sums of so many nodes, for all the counts at once."""
+    start, end, nodes = made.level[step], made.level[step + 1], np.array(counts)
+    first = np.append(0, np.cumsum(nodes)[:-1])  # of each sum, in one row of all nodes
+    share = (np.arange(nodes.sum()) - np.repeat(first, nodes) + _SIDES[side]) / np.repeat(nodes, nodes)
+    at = end + share * (start - end)
+    fall = log_ratio(at, end) + made.noise_scale.log_excess_difference(at, end)
+    return np.asarray(end - start + np.add.reduceat(np.exp(-fall), first) * (start - end) / nodes)
+
+
 def _integrated(made: Recipe) -> np.ndarray:
     """Return the steps that have an integral: order 2 or more, to a level above 0."""
     return np.flatnonzero((made.order > 1) & (made.level[1:] > 0.0))
@@ -56,17 +66,17 @@ def _propose_riemann(seen: Observed, certified: Certified, _tolerance: Tolerance
         return
     mine = _factors(seen, made)[1]
     steps = _integrated(made)
-    one = steps[[int(np.argmax(made.level[steps] / made.level[steps + 1]))]]  # the longest says most
-    right, got = float(made.factor[1, one[0]]), float(mine[one[0]])
+    longest = int(steps[np.argmax(made.level[steps] / made.level[steps + 1])])  # it says most
+    right, got = float(made.factor[1, longest]), float(mine[longest])
     if not np.isfinite(got) or abs(got - right) <= 1e-12 * abs(right):
         return
     for side, power in (("left", 1.0), ("right", 1.0), ("midpoint", 2.0)):
-        at_hundred = float(_riemann(made, one, 100, side, 1)[1, 0]) - right
+        at_hundred = float(_first_moments(made, longest, [100], side)[0]) - right
         guess = 100.0 * abs(at_hundred / (got - right)) ** (1.0 / power)
         if not guess <= _MOST:
             continue
         tried = sorted({*range(1, _FEW), *range(max(1, round(guess) - 4), round(guess) + 5)})
-        off = [abs(float(_riemann(made, one, n, side, 1)[1, 0]) - got) for n in tried]
+        off = np.abs(_first_moments(made, longest, tried, side) - got)
         yield {"nodes": tried[int(np.argmin(off))], "side": side}
 
 
