@@ -169,7 +169,9 @@ def test_text_that_does_not_compile_and_errors_of_the_model_are_passed_on(tmp_pa
         compiled_er_sde(file)
 
 
-@pytest.mark.parametrize("fault", ["throw 1;", "return sd::Tensor<float>({3});", "model(sd::Tensor<float>({3}), 1, 1);"])
+@pytest.mark.parametrize(
+    "fault", ["throw 1;", "return sd::Tensor<float>({3});", "model(sd::Tensor<float>({3}), 1, 1);"]
+)
 def test_exceptions_of_cpp_and_states_of_another_shape_are_errors_of_python(fault, tmp_path):
     """Assert that they do not end the process, and that no memory but the state's is read or written."""
     torch = pytest.importorskip("torch")
@@ -189,7 +191,9 @@ def test_as_many_random_numbers_are_drawn_as_cpp_asks_for(tmp_path):
     torch = pytest.importorskip("torch")
     file = _sampler_in_cpp(tmp_path)
     body = "auto noise = rng->randn(2 * x.v.size()); for (auto& v : x.v) v = noise[x.v.size() + (&v - x.data())];"
-    file.write_text(file.read_text("utf-8").replace("    for (size_t i", body + " return x;\n    for (size_t i"), "utf-8")
+    file.write_text(
+        file.read_text("utf-8").replace("    for (size_t i", body + " return x;\n    for (size_t i"), "utf-8"
+    )
     torch.manual_seed(1)
     found = compiled_er_sde(file)(lambda x, _sigma: x, torch.ones(1, 5), torch.tensor([1.0, 0.5]))
     torch.manual_seed(1)
