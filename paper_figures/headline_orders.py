@@ -81,6 +81,7 @@ def draw(record: Record) -> Figure:
             row[0].set_ylabel("error (bands: ± 2 standard errors)")
         handles = [panel.get_legend_handles_labels() for panel in axes[0]]
         named = dict(zip((x for _, n in handles for x in n), (h for hs, _ in handles for h in hs), strict=True))
+        (named["hollow: Gaussian data, exact"],) = axes[0][1].plot([], [], "o", color="black", markerfacecolor="white")
         picture.legend(named.values(), named.keys(), loc="outside upper center", ncols=3)
         style.letter_panels(axes)
     return picture
@@ -98,7 +99,8 @@ def _line(panel: Axes, record: Record, index: int, label: str, look: style.Look)
     error, spread = np.abs(record["error"][index][there]), record["standard_error"][index][there]
     seen = error > 0.0  # a share of no path has no place on a logarithmic axis
     steps, error, spread = steps[seen], error[seen], spread[seen]
-    panel.plot(steps, error, label=label, **look.line())
+    face = "white" if record["problem"][index] == "gaussian" else look.colour
+    panel.plot(steps, error, label=label, markerfacecolor=face, **look.line())
     low = np.maximum(error - 2.0 * spread, 0.2 * error)
     panel.fill_between(steps, low, error + 2.0 * spread, color=look.colour, alpha=0.2, linewidth=0.0)
 
@@ -111,8 +113,6 @@ def _ladders(panel: Axes, record: Record, name: str, labels: dict[str, style.Loo
         chosen &= np.isin(record["method"], _METHODS_OF_LAW)
     for index in np.flatnonzero(chosen):
         label = f"{record['scheme'][index]}, {record['noise_scale'][index]}"
-        if record["problem"][index] == "gaussian":
-            label += ", Gaussian (exact)"
         if label not in labels:
             labels[label] = style.look(len(labels))
         _line(panel, record, int(index), label, labels[label])
@@ -128,7 +128,7 @@ def _separated(panel: Axes, record: Record, noise_scale: str) -> None:
         _line(panel, record, int(index), quantity.removesuffix(", end"), style.look(i))
     _finish(panel, f"separated modes, {scheme},\n{noise_scale}", (1,))
     panel.set_ylim(bottom=panel.get_ylim()[0] / 30.0)  # room for the legend
-    panel.legend(fontsize=6.5, loc="lower left")
+    panel.legend(fontsize=6.0, loc="lower left", handlelength=2.5)
 
 
 def _finish(panel: Axes, title: str, orders: tuple[int, ...]) -> None:

@@ -36,7 +36,7 @@ def draw(record: Record) -> Figure:
     ...     "difference": LabelledArray(("process", "noise_level"), np.array([[0.0, 1e-15]])),
     ... }
     >>> draw(Record("vp-ve-parity", {}, arrays)).axes[0].get_ylabel()
-    'largest difference, relative to the largest state'
+    'largest difference ÷ largest state'
     """
     levels, difference = record["noise_level"], record["difference"]
     with style.styled():
@@ -48,7 +48,7 @@ def draw(record: Record) -> Figure:
         style.level_axis(panel)
         panel.set_yscale("log")
         panel.set_ylim(1e-17, max(1e-10, 10.0 * float(difference.max())))
-        panel.set_ylabel("largest difference, relative to the largest state")
+        panel.set_ylabel("largest difference ÷ largest state")
         style.legend_above(picture, panel, 3)
     return picture
 

@@ -224,7 +224,7 @@ def _map(panel: Axes, record: Record, values: np.ndarray) -> None:
             style.look(i).marker,
             color="#D55E00",
             markeredgecolor="white",
-            markersize=8.5 - 0.8 * i,  # those of one place stay visible in each other
+            markersize=8.5 - 0.5 * i,  # those of one place stay visible in each other
             label=name,
             clip_on=False,
             zorder=4,
@@ -235,7 +235,7 @@ def _map(panel: Axes, record: Record, values: np.ndarray) -> None:
         "*",
         color="#F0E442",
         markeredgecolor="black",
-        markersize=15,
+        markersize=20,
         label="best of the plane",
         clip_on=False,
     )

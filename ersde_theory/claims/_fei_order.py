@@ -48,7 +48,7 @@ def _examine(context: Context) -> Finding:
 CLAIM = Claim(
     id="fei-order",
     statement="Where one φ injects more noise than another all along a step, its FEI is larger; the ODE has the least.",
-    source="recalled",
+    source="the paper, quoted from memory",
     formula=r"\mathrm{FEI} = 1 - \frac{\lambda_t}{\lambda_s}e^{-(S_s-S_t)}, \qquad"
     r" S_s - S_t = \int_{\lambda_t}^{\lambda_s}\frac{\tau^2(u)}{u}\,du",
     criterion="proved iff every step of its derivation is proved (FEI rises with S_s − S_t, which the integral of τ² "

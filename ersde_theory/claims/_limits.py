@@ -45,7 +45,7 @@ CLAIM = Claim(
     criterion="proved iff every step of its derivations is proved and the functions of the numerics have τ² = 0 "
     "and 1 to 1e-13",
     stated=Verdict.PROVED,
-    explanation="The family is a line of samplers with these two as named points; φ = x^p with p between 1 "
+    explanation="The family has a member for every admissible φ; these two are named, φ = x^p with p between 1 "
     "and 2 lies between them, p > 2 beyond.",
     examine=_examine,
     derivations=_DERIVATIONS,

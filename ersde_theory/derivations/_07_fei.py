@@ -109,7 +109,7 @@ ORDERING = Derivation(
         ),
     ),
     result=r"The order is pointwise: noise scales whose $\tau^2$ cross need not be ordered on every step.",
-    source="recalled",
+    source="the paper, quoted from memory",
     claims=("fei-order",),
 )
 

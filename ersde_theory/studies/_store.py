@@ -205,7 +205,8 @@ class Store:
         StoreError
             If the file cannot be read.
         """
-        return [Failure(*row[:4], sound=sound) for row, sound in self._all("failures")]
+        rows = self._all("failures")
+        return [Failure(key, task, error, attempts, sound) for (key, task, error, attempts, _), sound in rows]
 
     def studies(self) -> dict[str, dict[str, Any]]:
         """Return the descriptions of the studies that were run into this store, without damaged ones.

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ersde_theory.records import Record
+from ersde_theory.studies import Study
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -63,3 +66,22 @@ def test_goals_of_the_record_are_met(scaling):
     assert scaling["planning"][-1] < 5.0
     assert scaling["planning_memory"][-1] < 500.0
     assert scaling["planning"][-1] / scaling["planning"][0] < 200.0
+
+
+def test_example_is_told_as_recorded():
+    """Assert cells, blocks, rounds' outcome and the share of numbers that meet the target."""
+    record = Record.load(DOCS / "records" / "study-weak-order-mixture.json")
+    study = Study.from_file("weak_order_mixture")
+    assert study.sampling is not None
+    there = np.isfinite(record["value"])
+    met = record["standard_error"][there] <= study.sampling.target * np.abs(record["value"][there])
+    text = " ".join((DOCS / "studies.md").read_text("utf-8").split())
+    found = re.search(r"(\d+) pairs of scheme and φ, (\d+) cells, (\d+) blocks of 1000 paths", text)
+    assert found is not None
+    pairs = int(there[:, :, 0, 0].sum())
+    assert [int(number) for number in found.groups()] == [pairs, study.n_cells, int(record["blocks"][..., 0].sum())]
+    share = re.search(r"is met by (\d+) % of the numbers", text)
+    assert share is not None
+    assert int(share[1]) == round(100.0 * met.mean())
+    assert record.settings["missing"] == record.settings["damaged"] == 0
+    assert record["scheme"].tolist() == list(study.axes["scheme"])
