@@ -238,7 +238,7 @@ def test_store_of_another_version_says_what_to_do(tmp_path):
     db.execute("PRAGMA user_version=1")
     db.close()
     for readonly in (False, True):
-        with pytest.raises(StoreError, match="of version 2, got 1, which another .* run the study into a new store"):
+        with pytest.raises(StoreError, match=r"of version 2, got 1, which another .* run the study into a new store"):
             Store(path, readonly=readonly)
 
 
