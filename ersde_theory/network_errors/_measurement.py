@@ -108,7 +108,8 @@ class Memo:
     def all(self, tasks: Iterable[tuple[Mapping[str, Any], Callable[[], Result]]]) -> list[Result]:
         """Return the results of tasks that do not need each other's: every process makes its share and gets all.
 
-        If one fails, the others end their shares, which their journals keep, and then fail in the same way.
+        What the first process finds in its journal it gives to the others; what is missing there is shared. If one
+        fails, the others end their shares, which their journals keep, and then fail in the same way.
 
         Parameters
         ----------
@@ -125,15 +126,14 @@ class Memo:
         >>> [found["v"].item() for found in memo.all(({"n": n}, lambda n=n: {"v": np.array(n)}) for n in (3, 1))]
         [3, 1]
         """
-        asked = list(tasks)
-        first, last = self._group.share(len(asked))
-        mine = asked[first:last]
-        results: list[Result] = []
+        asked = [({**self._common, "task": dict(task)}, compute) for task, compute in tasks]
+        mine = self._my_share([task for task, _ in asked])
+        results: dict[int, Result] = {}
         failure: Exception | None = None
         try:
-            for i, (task, compute) in enumerate(mine):
-                results.append(self._journal.result({**self._common, "task": dict(task)}, compute))
-                for _ in range(i, len(asked), len(mine)):  # this one, and those that others make meanwhile
+            for k, i in enumerate(mine):
+                results[i] = self._journal.result(*asked[i])
+                for _ in range(k, len(asked), len(mine)):  # this one, and those that others make meanwhile
                     self._tick()
         except FAILURES as error:
             failure = error
@@ -141,7 +141,19 @@ class Memo:
         for _, failed in shares:
             if failed is not None:
                 raise failed
-        return [result for share, _ in shares for result in share]
+        if not mine:
+            for _ in asked:
+                self._tick()
+        together = {i: result for share, _ in shares for i, result in share.items()}
+        return [together[i] for i in range(len(asked))]
+
+    def _my_share(self, tasks: Sequence[Mapping[str, Any]]) -> list[int]:
+        """Return which tasks this process sees to: the first those that it knows, each a part of the others."""
+        known = self._group.gathered([self._journal.knows(task) for task in tasks])[0]
+        found = [i for i, there in enumerate(known) if there]
+        missing = [i for i, there in enumerate(known) if not there]
+        first, last = self._group.share(len(missing))
+        return (found if self._group.is_first else []) + missing[first:last]
 
 
 @dataclass(frozen=True)

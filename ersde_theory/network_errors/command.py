@@ -104,8 +104,10 @@ def measure(
             load_subject, data=data, features=features, trust_pickle=trust_pickle, device=device, dtype=dtype, say=say
         )
         measurements, subject = _checked(lambda: (chosen(what, MEASUREMENTS), load(model)), group)
-        if group.is_first:
-            _check_outputs(out, json_file)
+        blocked = group.gathered(_blocked(out, json_file) if group.is_first else "")[0]
+        if blocked:
+            say(f"error: {blocked}")
+            raise typer.Exit(1 if group.is_first else _OTHERS)
         done: Done = []
         status = _run(measurements, subject, done, (out, seed, quick), group, say)
         if group.is_first:
@@ -208,8 +210,8 @@ def _say(text: str) -> None:
     typer.echo(text, err=True)
 
 
-def _check_outputs(out: Path, json_file: Path | None) -> None:
-    """Find out before the work whether the results can be written."""
+def _blocked(out: Path, json_file: Path | None) -> str:
+    """Return why the results cannot be written, as found out before the work; empty if they can."""
     from paper_figures.output import writable_folder
 
     for option, folder in (("--out", out), ("--json", None if json_file is None else json_file.parent)):
@@ -218,8 +220,8 @@ def _check_outputs(out: Path, json_file: Path | None) -> None:
         try:
             writable_folder(folder)
         except OSError as error:
-            _say(f"error: {option}: expected a folder that can be written, got {folder} ({error.strerror})")
-            raise typer.Exit(1) from None
+            return f"{option}: expected a folder that can be written, got {folder} ({error.strerror})"
+    return ""
 
 
 def _print(tables: list[Table]) -> None:

@@ -95,6 +95,25 @@ class Journal:
         self._results[key] = _unpacked(json.loads(body)["result"])
         return self._results[key]
 
+    def knows(self, task: Mapping[str, Any]) -> bool:
+        """Return whether the result of a task is there.
+
+        Parameters
+        ----------
+        task : mapping
+            As for :meth:`result`.
+
+        Returns
+        -------
+        bool
+
+        Examples
+        --------
+        >>> Journal(None).knows({"task": 1})
+        False
+        """
+        return task_key(task) in self._results
+
     def _append(self, body: str) -> None:
         """Write one line through to the disk; if that fails, take back what was written of it."""
         if self.path is None:

@@ -118,8 +118,37 @@ def test_each_task_is_done_once_and_a_killed_run_goes_on_in_any_number_of_proces
             torn = b"0123456789abcdef {torn"
             (folder / f"journal-{rank}").write_bytes(b"".join(lines[rank][:kept]) + torn)
         found = run(size, folder)
-        assert 0 < found <= 17
-        assert size == 3 or found == 17
+        assert found == 17
+
+
+def test_what_is_missing_is_shared_wherever_the_rest_was_made(wanted, tmp_path):
+    """Assert that two processes go on with the half of a run that one has left, and each computes its half of that."""
+
+    def one(group):
+        paths = [tmp_path / "0", tmp_path / "1"]
+        return measured("bf", group, Journal(paths[group.rank], [path for path in paths[:1] if group.rank]))
+
+    in_threads(1, one)
+    whole = (tmp_path / "0").read_bytes().splitlines(keepends=True)
+    kept = len(whole) // 2
+    (tmp_path / "0").write_bytes(b"".join(whole[:kept]))
+    assert all(agree(arrays, wanted) for arrays in in_threads(2, one))
+    made = [lines(tmp_path / "0") - kept, lines(tmp_path / "1")]
+    assert sum(made) == len(whole) - kept
+    assert abs(made[0] - made[1]) <= 3  # there are three lots of tasks that do not need each other's results
+
+
+def test_every_process_is_told_of_every_task():
+    """Assert that progress comes to its end in all of them, also in one that has nothing to do."""
+
+    def one(group):
+        ticks = []
+        memo = Memo(Journal(None), {}, lambda: ticks.append(1), group)
+        memo({"k": 0}, lambda: {"k": np.array(0)})
+        memo.all(({"k": k}, lambda k=k: {"k": np.array(k)}) for k in range(1, 8))
+        return len(ticks)
+
+    assert in_threads(3, one) == [8, 8, 8]
 
 
 def test_failure_of_one_process_is_the_failure_of_all_and_keeps_what_others_did(tmp_path):
@@ -180,6 +209,17 @@ def test_two_processes_measure_what_one_does(measure, factories, data, tmp_path)
     again = measure(*call, tmp_path / "again.json")
     assert "8 results were found" in again.stdout  # seven runs, and the test of consistency
     np.testing.assert_array_equal(Record.load(tmp_path / "again.json")["f.energy"], two["f.energy"])
+
+
+@pytest.mark.usefixtures("needs_gloo")
+def test_folder_that_cannot_be_written_is_told_once(tmp_path):
+    """Assert that the other process ends quietly, and does not complain that the first has left."""
+    (tmp_path / "out").write_text("a file")
+    run = launch(tmp_path, "exact", "--what", "f", "--quick")
+    _, stderr = run.communicate(timeout=60)
+    assert run.returncode != 0
+    assert stderr.count("expected a folder that can be written") == 1
+    assert "RuntimeError" not in stderr
 
 
 @pytest.mark.usefixtures("needs_gloo")
