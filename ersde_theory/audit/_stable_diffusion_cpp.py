@@ -1,7 +1,8 @@
 """stable-diffusion.cpp's ER-SDE sampler as a function of k-diffusion's signature, compiled from a checkout.
 
 The text of one C++ function is cut out of the checkout at run time and compiled with the checkout's own tensors, in a
-temporary folder; what is here calls it. Model and noise are calls back into Python.
+temporary folder; what is here calls it. Model and noise are calls back into Python. So code of the checkout is built
+and executed in this process, with all its rights: only for checkouts that one would run anyway.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy as np
 _BEFORE = """
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <utility>
@@ -29,37 +31,40 @@ typedef std::function<sd::guidance::GuiderOutput(const sd::Tensor<float>&, float
 """
 _AFTER = """
 struct CalledBack : RNG {
-    void (*draw)(float*);
+    void (*draw)(float*, uint32_t);
     void manual_seed(uint64_t) override {}
-    std::vector<float> randn(uint32_t n) override { std::vector<float> out(n); draw(out.data()); return out; }
+    std::vector<float> randn(uint32_t n) override { std::vector<float> out(n); draw(out.data(), n); return out; }
 };
 
-extern "C" int run(int (*denoise)(const float*, float, float*), void (*draw)(float*), float* state, int size,
-                   const float* sigmas, int count, int is_flow, float eta) {
+extern "C" int run(int (*denoise)(const float*, float, float*), void (*draw)(float*, uint32_t), float* state,
+                   int size, const float* sigmas, int count, int is_flow, float eta) try {
+    const std::vector<int64_t> shape{size};  // another one would not fit into Python's arrays
     auto rng = std::make_shared<CalledBack>();
     rng->draw = draw;
     auto model = [&](const sd::Tensor<float>& x, float sigma, int) {
         sd::guidance::GuiderOutput found;
         sd::Tensor<float> data(x.shape());
-        if (denoise(x.data(), sigma, data.data())) found.pred = data;
+        if (x.shape() == shape && denoise(x.data(), sigma, data.data())) found.pred = data;
         return found;
     };
-    sd::Tensor<float> x({size}, std::vector<float>(state, state + size));
+    sd::Tensor<float> x(shape, std::vector<float>(state, state + size));
     x = sample_er_sde(model, x, std::vector<float>(sigmas, sigmas + count), rng, is_flow != 0, eta);
-    if (x.empty()) return 0;
+    if (x.shape() != shape) return 0;
     std::copy(x.data(), x.data() + size, state);
     return 1;
+} catch (...) {
+    return 0;  // Python's caller knows no exceptions of C++: one that went further would end the process
 }
 """
 _START = "static sd::Tensor<float> sample_er_sde("
 _END = "\n}\n"
 _FLOATS = ctypes.POINTER(ctypes.c_float)
 _DENOISE = ctypes.CFUNCTYPE(ctypes.c_int, _FLOATS, ctypes.c_float, _FLOATS)
-_DRAW = ctypes.CFUNCTYPE(None, _FLOATS)
+_DRAW = ctypes.CFUNCTYPE(None, _FLOATS, ctypes.c_uint32)
 
 
 def compiled_er_sde(denoiser: Path) -> Callable[..., Any]:
-    """Return the sampler of a checkout; it takes ``eta`` and ``is_flow_denoiser``, and works in float32.
+    """Return the sampler of a checkout, whose code this runs; it takes ``eta`` and ``is_flow_denoiser``, in float32.
 
     Parameters
     ----------
@@ -114,12 +119,13 @@ def compiled_er_sde(denoiser: Path) -> Callable[..., Any]:
                 return 0
             return 1
 
-        def draw(noise: Any) -> None:
+        def draw(noise: Any, count: int) -> None:
+            numbers = np.ctypeslib.as_array(noise, (count,))
             try:
-                np.ctypeslib.as_array(noise, (x.numel(),))[:] = torch.randn(x.shape).numpy().reshape(-1)
+                numbers[:] = torch.randn(count).numpy()
             except BaseException as error:
                 raised.append(error)
-                np.ctypeslib.as_array(noise, (x.numel(),))[:] = 0.0
+                numbers[:] = 0.0
 
         result = np.array(single.detach().numpy().reshape(-1), dtype=np.float32)
         levels = np.array(sigmas.detach().numpy(), dtype=np.float32)
@@ -130,7 +136,7 @@ def compiled_er_sde(denoiser: Path) -> Callable[..., Any]:
         if raised:
             raise raised[0]
         if not known:
-            msg = "sample_er_sde: expected a state, got none"
+            msg = "sample_er_sde: expected a state of the start's shape, got none, another, or an exception of C++"
             raise RuntimeError(msg)
         return torch.from_numpy(result).reshape(x.shape)
 
@@ -151,7 +157,9 @@ def _compiled(source: str, includes: Path) -> Any:
             [compiler, *flags, "-o", str(library), str(file)], capture_output=True, text=True, check=False
         )
         if made.returncode:
-            msg = f"C++: expected text that compiles, got {made.stderr.strip().splitlines()[0]}"
+            told = made.stderr.replace(folder, "…").splitlines()
+            first = next((line for line in told if "error" in line), f"status {made.returncode} of {compiler}")
+            msg = f"C++: expected text that compiles, got {first}"
             raise RuntimeError(msg)
         run = ctypes.CDLL(str(library)).run
     run.restype = ctypes.c_int

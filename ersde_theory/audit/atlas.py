@@ -2,8 +2,9 @@
 
     python -m ersde_theory.audit.atlas --checkout comfyui=PATH@COMMIT --checkout release=PATH@COMMIT …
 
-Only numbers are kept: verdicts, causes, errors, with the commits that were audited. A Record that is already there
-keeps the entries that are not audited anew.
+The code of a checkout is executed in this process, with all its rights; C++ is compiled first. Only numbers are kept:
+verdicts, causes, errors, with the commits that were audited. A Record that is already there keeps the entries that are
+not audited anew.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import contextlib
 import importlib.util
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -159,6 +160,8 @@ def _main(
 ) -> None:
     r"""Audit the implementations of the atlas whose checkouts are given, and write the numbers.
 
+    This runs the code of the checkouts, C++ included, as your own: give it only what you would run anyway.
+
     \f
 
     Parameters
@@ -173,15 +176,15 @@ def _main(
     Raises
     ------
     BadParameter
-        If a checkout is wrong.
+        If a checkout is wrong, no entry has the label, or the file is no atlas of the same steps.
     """
     begin = time.perf_counter()
     try:
         known = {found.name: found for found in map(Checkout.from_text, checkout)}
-    except ValueError as error:
+        chosen = _chosen(known, only)
+        before = _before(json_file, [Row(entry, known[entry.program].commit, None, "", 0.0) for entry in chosen])
+    except (OSError, ValueError) as error:
         raise typer.BadParameter(str(error)) from None
-    chosen = [entry for entry in ENTRIES if entry.program in known and only in entry.label]
-    before = Record.load(json_file) if json_file.is_file() else None
     rows = []
     with progress_bar(Console(stderr=True)) as progress:
         task = progress.add_task("atlas", total=float(len(chosen)))
@@ -191,6 +194,24 @@ def _main(
             found = record(rows, time.perf_counter() - begin)
             (found if before is None else merged(before, found)).save(json_file)  # whatever happens to the next
             typer.echo(f"{entry.program}, {entry.label}: {rows[-1].verdict or rows[-1].problem}")
+
+
+def _chosen(programs: Collection[str], text: str) -> list[Entry]:
+    """Return the entries of programs whose label has a text."""
+    found = [entry for entry in ENTRIES if entry.program in programs and text in entry.label]
+    if not found:
+        msg = f"--only: expected part of a label of {', '.join(programs)}, got {text!r}"
+        raise ValueError(msg)
+    return found
+
+
+def _before(file: Path, rows: Sequence[Row]) -> Record | None:
+    """Return the atlas of a file, if there is one: whether it takes such rows is found out before the work."""
+    if not file.is_file():
+        return None
+    before = Record.load(file)
+    merged(before, record(rows, 0.0))
+    return before
 
 
 if __name__ == "__main__":

@@ -165,7 +165,8 @@ def read_table(box: BlackBox, *, dtype: str = "float64", seed: int = 0) -> Reado
     For grids of many steps of a sampler whose read-out on fewer steps was linear. Unit vectors and random numbers of
     order 1 go side by side through one run, and the latter are compared with the table as ever; where that run fails,
     there are two, one for each. Small and large numbers and a repeated run are left out, so that thresholds, clips
-    and hidden state can pass unnoticed.
+    and hidden state can pass unnoticed; so can a factor that depends on the whole state, as its norm or standard
+    deviation: unit vectors and random numbers then have it in common.
 
     Parameters
     ----------

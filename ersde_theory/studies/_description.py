@@ -118,7 +118,7 @@ class Study:
             raise ValueError(msg)
         names = list(self.axes)
         self.what.check({**self.settings, **dict.fromkeys(names)})
-        if not any(True for _ in self.places()):
+        if not self.n_cells:  # asks every cell, so that a wrong name is found here and not by whoever walks over them
             msg = f"axes: expected a cell to which {self.measurement} applies, got none among {names}"
             raise ValueError(msg)
 

@@ -105,7 +105,11 @@ class Store:
             self._db = sqlite3.connect(f"{self.path.resolve().as_uri()}?mode={mode}", uri=True, timeout=30.0)
             version = self._db.execute("PRAGMA user_version").fetchone()[0]
             if version not in (0, SCHEMA):
-                msg = f"{self.path}: expected a store of version {SCHEMA}, got {version}"
+                self._db.close()
+                msg = (
+                    f"{self.path}: expected a store of version {SCHEMA}, got {version}, which another version of "
+                    "ersde-theory has written: read it with that one, or run the study into a new store"
+                )
                 raise StoreError(msg)
             if not readonly:
                 self._db.execute("PRAGMA journal_mode=WAL")
@@ -311,6 +315,7 @@ class Store:
             told = canonical({**provenance(), "commit": _commit()})
             try:
                 with self._db:
+                    self._db.execute("BEGIN IMMEDIATE")  # or a second driver could take the same number
                     number = int(self._db.execute("SELECT COALESCE(MAX(id), 0) + 1 FROM runs").fetchone()[0])
                     self._db.execute("INSERT INTO runs VALUES (?, ?, ?)", (number, told, _checksum(number, told)))
                 self._run = number

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ersde_theory import _checks
 from ersde_theory.brownian_path import BrownianPath
 from ersde_theory.catalogue import scheme
 from ersde_theory.errors import OBSERVABLES, path_grid
@@ -41,15 +42,15 @@ def buildable(parameters: Mapping[str, Any]) -> bool:
 
     Raises
     ------
-    ValueError
-        If a name is unknown.
+    TypeError, ValueError
+        If a name is none, or unknown.
 
     Examples
     --------
     >>> buildable({"scheme": "ddpm", "noise_scale": "ode"})
     False
     """
-    return _buildable(parameters["scheme"], parameters["noise_scale"])
+    return _buildable(*(_checks.instance(parameters[name], name, str) for name in ("scheme", "noise_scale")))
 
 
 def coupled(parameters: Mapping[str, Any]) -> bool:
@@ -66,8 +67,8 @@ def coupled(parameters: Mapping[str, Any]) -> bool:
 
     Raises
     ------
-    ValueError
-        If a name is unknown.
+    TypeError, ValueError
+        If a name is none, or unknown.
 
     Examples
     --------

@@ -93,6 +93,22 @@ def test_atlas_of_other_steps_is_not_merged():
         merged(replace(FOUND, settings={"steps": [20]}), new)
 
 
+def test_file_that_is_no_atlas_of_the_same_steps_is_refused_before_the_work(tmp_path, monkeypatch):
+    """Assert status 2 and no audit for another ladder, for no Record, and for a label that there is not."""
+
+    def audited(*_):
+        raise AssertionError
+
+    monkeypatch.setattr(atlas, "audited", audited)
+    other, damaged = tmp_path / "other.json", tmp_path / "damaged.json"
+    replace(FOUND, settings={"steps": [20]}).save(other)
+    damaged.write_text("{", "utf-8")
+    call = ("--checkout", f"release={tmp_path}@0123456789ab", "--json")
+    assert [run(*call, file).exit_code for file in (other, damaged)] == [2, 2]
+    assert run(*call, tmp_path / "new.json", "--only", "no such label").exit_code == 2
+    assert isinstance(run(*call, tmp_path / "new.json").exception, AssertionError)
+
+
 # Our own few lines in the place of a checkout: Euler's step for the ODE, with the interface of stable-diffusion.cpp.
 _CPP = {
     "core/tensor.hpp": """
@@ -131,12 +147,7 @@ static sd::Tensor<float> sample_er_sde(denoise_cb_t model, sd::Tensor<float> x, 
 def test_sampler_in_cpp_is_compiled_and_read(wrong, eta, verdict, tmp_path):
     """Assert that states, levels and noise go to C++ and back, by a right sampler and two wrong ones."""
     pytest.importorskip("torch")
-    if not (shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")):
-        pytest.skip("needs a C++ compiler")
-    for name, text in _CPP.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(text.replace("WRONG", wrong), "utf-8")
-    sampler = compiled_er_sde(tmp_path / "runtime" / "denoiser.hpp")
+    sampler = compiled_er_sde(_sampler_in_cpp(tmp_path, wrong))
     found = audit_sampler(sampler, Calling("k-diffusion", "eps", arguments={"eta": eta}), (10,), ())
     assert found.readout.linear, found.readout.problems
     assert found.readout.tableau.n_draws == (10 if eta else 0)
@@ -144,14 +155,9 @@ def test_sampler_in_cpp_is_compiled_and_read(wrong, eta, verdict, tmp_path):
 
 
 def test_text_that_does_not_compile_and_errors_of_the_model_are_passed_on(tmp_path):
-    """Assert that nothing is lost on the way through C++."""
+    """Assert that nothing is lost on the way through C++, and that no folder of this machine is told."""
     torch = pytest.importorskip("torch")
-    if not (shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")):
-        pytest.skip("needs a C++ compiler")
-    for name, text in _CPP.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(text.replace("WRONG", ""), "utf-8")
-    file = tmp_path / "runtime" / "denoiser.hpp"
+    file = _sampler_in_cpp(tmp_path)
 
     def broken(_x, _sigma):
         raise ZeroDivisionError
@@ -159,8 +165,49 @@ def test_text_that_does_not_compile_and_errors_of_the_model_are_passed_on(tmp_pa
     with pytest.raises(ZeroDivisionError):
         compiled_er_sde(file)(broken, torch.ones(1, 3), torch.tensor([1.0, 0.5]))
     file.write_text(file.read_text("utf-8").replace("return x;", "return nothing;"), "utf-8")
-    with pytest.raises(RuntimeError, match="expected text that compiles"):
+    with pytest.raises(RuntimeError, match=r"expected text that compiles, got …/.*error.*nothing"):
         compiled_er_sde(file)
+
+
+@pytest.mark.parametrize(
+    "fault", ["throw 1;", "return sd::Tensor<float>({3});", "model(sd::Tensor<float>({3}), 1, 1);"]
+)
+def test_exceptions_of_cpp_and_states_of_another_shape_are_errors_of_python(fault, tmp_path):
+    """Assert that they do not end the process, and that no memory but the state's is read or written."""
+    torch = pytest.importorskip("torch")
+    file = _sampler_in_cpp(tmp_path)
+    start, levels = torch.ones(1, 5), torch.tensor([1.0, 0.5])
+    assert compiled_er_sde(file)(lambda x, _sigma: x, start, levels, eta=0.0).tolist() == start.tolist()
+    said = f"{{ {fault} }} if (true) return {{}};"
+    file.write_text(file.read_text("utf-8").replace("    for (size_t i", said + "\n    for (size_t i"), "utf-8")
+    asked = []
+    with pytest.raises(RuntimeError, match="expected a state of the start's shape"):
+        compiled_er_sde(file)(lambda x, _sigma: asked.append(x), start, levels)
+    assert not asked
+
+
+def test_as_many_random_numbers_are_drawn_as_cpp_asks_for(tmp_path):
+    """Assert it for twice as many as the state has, and that they are torch's, by their seed."""
+    torch = pytest.importorskip("torch")
+    file = _sampler_in_cpp(tmp_path)
+    body = "auto noise = rng->randn(2 * x.v.size()); for (auto& v : x.v) v = noise[x.v.size() + (&v - x.data())];"
+    file.write_text(
+        file.read_text("utf-8").replace("    for (size_t i", body + " return x;\n    for (size_t i"), "utf-8"
+    )
+    torch.manual_seed(1)
+    found = compiled_er_sde(file)(lambda x, _sigma: x, torch.ones(1, 5), torch.tensor([1.0, 0.5]))
+    torch.manual_seed(1)
+    assert found.tolist() == [torch.randn(10)[5:].tolist()]
+
+
+def _sampler_in_cpp(folder, wrong=""):
+    """Write the files of a checkout, and return the sampler's."""
+    if not (shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")):
+        pytest.skip("needs a C++ compiler")
+    for name, text in _CPP.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text.replace("WRONG", wrong), "utf-8")
+    return folder / "runtime" / "denoiser.hpp"
 
 
 @pytest.mark.parametrize("text", ["release", "release=here", "forge=here@0", "=@"])

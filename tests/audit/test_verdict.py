@@ -173,6 +173,21 @@ def test_quick_read_out_takes_one_run_and_does_not_prove_what_five_do():
     assert full.runs == 5
 
 
+def test_factor_of_the_whole_state_is_seen_by_the_full_read_out_alone():
+    """Assert what one run cannot see, and that a judgement does not rest on it."""
+    sampler = own_scheme(schemes.er_sde(karras(5), EXP, 2))
+
+    def rescaled(run):
+        return sampler.run(run) * (1.0 + 0.1 * np.tanh(np.abs(run.source.start).mean()))
+
+    told = ("name", "convention", "library", "nodes", "namespaces")
+    box = SimpleNamespace(**{name: getattr(sampler, name) for name in told}, run=rescaled)
+    assert read_table(box).linear
+    assert not read_out(box).linear
+    verdict = judge(lambda _: read_out(box), (5,), ladder=(10, 20), read_ladder_at=lambda _: read_table(box))
+    assert verdict.word is Word.NOT_LINEAR
+
+
 @pytest.mark.parametrize(
     "tab",
     [

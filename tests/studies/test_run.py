@@ -208,6 +208,40 @@ def test_damaged_failures_studies_and_runs_are_found(tmp_path):
         assert [(item.attempts, item.sound) for item in store.failures()] == [(1, True)]
 
 
+def test_runs_of_two_drivers_have_two_numbers(tmp_path):
+    """Assert that nobody takes a run's number between the look for it and its row."""
+    path = tmp_path / "s.db"
+    with Store(path) as first, Store(path) as second, executor() as pool:
+        other = sqlite3.connect(path, timeout=0.0, isolation_level=None)
+        tried = []
+
+        def meanwhile(statement):
+            if statement.startswith("INSERT INTO runs"):
+                tried.append(statement)
+                other.execute("INSERT INTO runs VALUES (1, '{}', '')")
+
+        first._db.set_trace_callback(meanwhile)
+        assert run(plain(), first, pool).computed == 3
+        first._db.set_trace_callback(None)
+        other.close()
+        assert run(plain((4.0,)), second, pool).computed == 1
+        assert len(tried) == 1
+        assert len(first.runs()) == 2
+        assert first.check()[1] == []
+
+
+def test_store_of_another_version_says_what_to_do(tmp_path):
+    """Assert that it is refused, and not changed."""
+    path = tmp_path / "s.db"
+    Store(path).close()
+    db = sqlite3.connect(path)
+    db.execute("PRAGMA user_version=1")
+    db.close()
+    for readonly in (False, True):
+        with pytest.raises(StoreError, match=r"of version 2, got 1, which another .* run the study into a new store"):
+            Store(path, readonly=readonly)
+
+
 def _changed(text, place):
     """Return a text with one character changed."""
     return text[:place] + chr(ord(text[place]) ^ 1) + text[place + 1 :]

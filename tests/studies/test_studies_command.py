@@ -170,6 +170,8 @@ def test_misuse_is_explained(place, arguments, expected):
         ('name = "small"', 'name = "../small"', "expected letters"),
         ("[settings]", "[sampling]\ntarget = 0.1\n[settings]", "expected no sampling"),
         ("[axes]", "[axes", "small.toml:"),
+        ('"adams-3"]', '"adamz-3"]', "did you mean 'adams-3'"),
+        ('"adams-3"]', '["adams-3"]]', "scheme: expected a str"),
     ],
 )
 def test_wrong_descriptions_are_explained(place, old, new, expected):

@@ -16,8 +16,8 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 def rows(label: str) -> list[list[str]]:
     """Return the entries of the rows of the page's tables that begin so."""
-    lines = [line.strip("| ").split(" | ") for line in (DOCS / "studies.md").read_text("utf-8").splitlines()]
-    return [line[1:] for line in lines if line[0].startswith(label)]
+    lines = (DOCS / "studies.md").read_text("utf-8").splitlines()
+    return [line.strip("| ").split(" | ")[1:] for line in lines if line.startswith(f"| {label}")]
 
 
 def shown(entry: str, value: float) -> bool:
