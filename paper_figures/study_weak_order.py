@@ -82,6 +82,7 @@ def draw(record: Record) -> Figure:
             panel.set_xticks(range(len(record["noise_scale"])), record["noise_scale"], rotation=40, ha="right")
             panel.set_yticks(range(len(order)), record["scheme"][order])
             panel.tick_params(length=0, labelsize=6.5)
+            panel.grid(visible=False)
         _numbers(left, logarithm[order][..., at], relative[order][..., at] < 0.5, "{:.1f}")
         _numbers(right, slope[order], error[order] < _KNOWN, "{:.1f}")
         left.set_title(f"log₁₀ |E {_SHOWN}, {_AT} − {2 * _AT} steps|", loc="left", fontsize=8)
