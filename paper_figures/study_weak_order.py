@@ -82,10 +82,15 @@ def draw(record: Record) -> Figure:
             panel.set_xticks(range(len(record["noise_scale"])), record["noise_scale"], rotation=40, ha="right")
             panel.set_yticks(range(len(order)), record["scheme"][order])
             panel.tick_params(length=0, labelsize=6.5)
+            panel.grid(visible=False)
+            panel.set_xlabel("noise scale φ")
+            panel.plot([], [], "k.", markersize=2.0, label="lost in noise; empty: no such pair")
+        left.set_ylabel("scheme")
         _numbers(left, logarithm[order][..., at], relative[order][..., at] < 0.5, "{:.1f}")
         _numbers(right, slope[order], error[order] < _KNOWN, "{:.1f}")
         left.set_title(f"log₁₀ |E {_SHOWN}, {_AT} − {2 * _AT} steps|", loc="left", fontsize=8)
         right.set_title(f"weak order seen, {_FROM} to {_TO} steps", loc="left", fontsize=8)
+        style.legend_above(picture, left, 1)
     return picture
 
 

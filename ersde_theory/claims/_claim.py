@@ -144,8 +144,8 @@ class Claim:
     statement : str
         What is claimed, in one sentence.
     source : str
-        Where it is claimed: ``abstract v3``, ``release README``, ``release code``, ``the paper, quoted from memory``, or
-        ours.
+        Where it is claimed: ``abstract v3``, ``release README``, ``release code``, ``the paper, quoted from
+        memory``, or ours.
     formula : str
         LaTeX of the formula at stake.
     criterion : str
