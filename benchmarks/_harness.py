@@ -27,6 +27,8 @@ from typing import Any
 
 import numpy as np
 
+from ersde_theory.records import command_line
+
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 PACKAGES = (
     *("ersde-theory", "numpy", "scipy", "array-api-compat", "numba", "torch", "torchsde", "diffusers"),
@@ -197,7 +199,7 @@ def environment(cores: int) -> dict[str, Any]:
         except metadata.PackageNotFoundError:
             continue
     return {
-        "command": " ".join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]]),
+        "command": f"python benchmarks/{command_line(sys.argv)}",
         "processor": _processor(),
         "cores_of_machine": os.cpu_count(),
         "cores_used": cores,

@@ -13,7 +13,7 @@ import platform
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -292,9 +292,33 @@ def provenance() -> dict[str, str]:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
-    found["command"] = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    found["command"] = command_line(sys.argv)
     found["time"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     return found
+
+
+def command_line(arguments: Sequence[str]) -> str:
+    """Return a command without the folders of this machine: of absolute paths, the last names.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+        Of the process, the program first.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> command_line(["/a/ersde", "order", "--json", "/b/a.json", "--out=/b/c", "docs/d.json"])
+    'ersde order --json a.json --out=c docs/d.json'
+    """
+    told = [Path(arguments[0]).name]
+    for argument in arguments[1:]:
+        option, equals, value = argument.rpartition("=")
+        told.append(f"{option}{equals}{Path(value).name if Path(value).is_absolute() else value}")
+    return " ".join(told)
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
