@@ -1,4 +1,4 @@
-"""``ersde study show | diff | export | salvage``: what can be done with results."""
+"""``ersde study show | diff | check | export | salvage``: what can be done with results."""
 
 from __future__ import annotations
 
@@ -114,6 +114,33 @@ def diff(
     only = f"; {alone} cells are in one of the stores only" if alone else ""
     typer.echo(f"{compared} numbers compared, {len(found)} disagree{only}.")
     raise typer.Exit(1 if found or not compared else 0)
+
+
+def check(place: Annotated[Path, typer.Argument(metavar="STORE", help="A store.")]) -> None:
+    """Say whether every row of a store, of whatever study, is as it was written. Exit status 1 if not.
+
+    \f
+
+    Parameters
+    ----------
+    place : Path
+        The store.
+
+    Raises
+    ------
+    BadParameter
+        If there is no store.
+    Exit
+        With status 1 if a row is damaged.
+    """  # noqa: D301 - the form feed ends what --help shows
+    with opened(place, readonly=True) as store:
+        sound, damaged = store.check()
+    for row in damaged:
+        typer.echo(f"damaged: {row}")
+    typer.echo(
+        f"{sound} rows are sound, {len(damaged)} damaged" + ("; the next run computes results again" * bool(damaged))
+    )
+    raise typer.Exit(1 if damaged else 0)
 
 
 def export(

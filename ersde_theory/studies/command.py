@@ -197,5 +197,11 @@ def status(
         time.sleep(watch)
 
 
-for command in (_command_results.show, _command_results.diff, _command_results.export, _command_results.salvage):
+for command in (
+    _command_results.show,
+    _command_results.diff,
+    _command_results.check,
+    _command_results.export,
+    _command_results.salvage,
+):
     app.command()(command)

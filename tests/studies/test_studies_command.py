@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 
 import numpy as np
 import pytest
@@ -208,3 +209,17 @@ def test_example_has_every_scheme_that_can_be_coupled_and_every_noise_scale():
     axes = Study.from_file("weak_order_mixture").axes
     assert axes["scheme"] == tuple(name for name in scheme_names() if not scheme(name).own_noise)
     assert axes["noise_scale"] == NOISE_SCALES
+
+
+def test_check_tells_damaged_rows_of_every_table(place):
+    """Assert status 0 for a sound store, and that a changed character of a description or a result is told."""
+    begin()
+    assert "6 rows are sound, 0 damaged" in call("check", "studies/small.db")
+    with sqlite3.connect("studies/small.db") as db:
+        db.execute("UPDATE studies SET description = description || ' '")
+        db.execute("UPDATE results SET outcome = '{}' WHERE key = (SELECT MIN(key) FROM results)")
+    db.close()
+    said = call("check", "studies/small.db", status=1)
+    assert "damaged: studies small" in said
+    assert "4 rows are sound, 2 damaged" in said
+    assert "expected a store, found none" in call("check", "no.db", status=2)
