@@ -43,8 +43,8 @@ def _cosine(n: int) -> TimeGrid:
 
 
 def _flow(n: int) -> TimeGrid:
-    time = np.linspace(1.0 - 1.0 / _TRAINED, 1.0 / _TRAINED, n + 1)
-    return TimeGrid(_FLOW_SHIFT * time / (1.0 - time))
+    sigmas = np.linspace(1.0 - 1.0 / _TRAINED, 1.0 / _TRAINED, n + 1)  # before the shift
+    return TimeGrid(_FLOW_SHIFT * sigmas / (1.0 - sigmas))
 
 
 def _to_zero(make: Callable[[int], TimeGrid]) -> Callable[[int], TimeGrid]:
