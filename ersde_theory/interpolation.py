@@ -136,13 +136,42 @@ class InterpolationVariable:
         return InterpolationVariable(f"arctan({_shortest(c)})", partial(_arctan_gap, c))
 
     @staticmethod
+    def hypot(scale: float = 1.0) -> InterpolationVariable:
+        r"""Return :math:`v = \sqrt{c^2+\lambda^2}-c`: :math:`\lambda^2` up to a factor below c, :math:`\lambda` above.
+
+        Along the ODE of data with a smooth density the data prediction is a smooth function of
+        :math:`\lambda^2`.
+
+        Parameters
+        ----------
+        scale : float
+            c > 0.
+
+        Returns
+        -------
+        InterpolationVariable
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it is not a number above 0.
+
+        Examples
+        --------
+        >>> float(InterpolationVariable.hypot(3.0).difference(4.0, 0.0))
+        2.0
+        """
+        c = _checks.positive_number(scale, "scale")
+        return InterpolationVariable(f"hypot({_shortest(c)})", partial(_hypot_gap, c))
+
+    @staticmethod
     def from_name(name: str) -> InterpolationVariable:
         """Return a variable by its name.
 
         Parameters
         ----------
         name : str
-            linear, log, rational(c) or arctan(c); c is 1 where it is left out.
+            linear, log, rational(c), arctan(c) or hypot(c); c is 1 where it is left out.
 
         Returns
         -------
@@ -158,7 +187,8 @@ class InterpolationVariable:
         >>> InterpolationVariable.from_name("rational(0.5)").name
         'rational(0.5)'
         """
-        scaled = {f.__name__: f for f in (InterpolationVariable.rational, InterpolationVariable.arctan)}
+        of_scale = (InterpolationVariable.rational, InterpolationVariable.arctan, InterpolationVariable.hypot)
+        scaled = {f.__name__: f for f in of_scale}
         plain = {f.__name__: f for f in (InterpolationVariable.linear, InterpolationVariable.log)}
         kind, bracket, rest = name.partition("(") if isinstance(name, str) else ("", "", "")
         if bracket and rest.endswith(")") and kind in scaled:
@@ -351,6 +381,11 @@ def _rational_gap(scale: float, u: np.ndarray, w: np.ndarray, gap: np.ndarray) -
 def _arctan_gap(scale: float, u: np.ndarray, w: np.ndarray, gap: np.ndarray) -> np.ndarray:
     """Return arctan(u/c) - arctan(w/c) from the gap u - w."""
     return np.arctan(gap / (scale + u * (w / scale)))
+
+
+def _hypot_gap(scale: float, u: np.ndarray, w: np.ndarray, gap: np.ndarray) -> np.ndarray:
+    """Return hypot(c, u) - hypot(c, w) from the gap u - w."""
+    return gap * ((u + w) / (np.hypot(scale, u) + np.hypot(scale, w)))
 
 
 __all__ = ["InterpolationVariable", "interpolation_weights"]

@@ -15,6 +15,7 @@ from ersde_theory.laboratory.headline import GAIN_WANTED, OBSERVABLES_WANTED
 from ersde_theory.laboratory.headline import study as headline_study
 from ersde_theory.laboratory.law_distances import distances
 from ersde_theory.laboratory.order_trials import TRIALS, study, twins
+from ersde_theory.laboratory.timesteps import timesteps
 from ersde_theory.progress import progress_bar
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_show_locals=False)
@@ -109,6 +110,34 @@ def run_headline(
     )
     enough = said["least_observables"] >= OBSERVABLES_WANTED and said["least_gain"] >= GAIN_WANTED
     raise typer.Exit(0 if enough and not said["missed"] else 1)
+
+
+@app.command(name="timesteps")
+def run_timesteps(
+    json_file: Annotated[Path, typer.Option("--json", metavar="FILE", help="Where the Record goes.")],
+    paths: Annotated[int, typer.Option(min=4, help="On the mixture; a quarter on the digits.")] = 400,
+    seed: Annotated[int, typer.Option(min=0, help="Of the starts.")] = 0,
+) -> None:
+    r"""Hold the default to the released solver on levels uniform in the time of their process.
+
+    \f
+
+    Parameters
+    ----------
+    json_file : Path
+        Of the Record.
+    paths : int
+        On the mixture; a quarter on the digits.
+    seed : int
+        Of the starts.
+    """
+    record = timesteps(paths, seed)
+    record.save(json_file)
+    for i, grid in enumerate(record["grid"]):
+        for j, case in enumerate(record["case"]):
+            if np.isfinite(record["gain"][i, j]).all():
+                gains = ", ".join(f"{gain:.2f}" for gain in record["gain"][i, j])
+                typer.echo(f"{grid}; {case}: gains {gains}")
 
 
 @app.command(name="distances")

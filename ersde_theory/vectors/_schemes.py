@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -181,8 +182,13 @@ def pec_weights(
 
 
 def variable_order_weights(first: int) -> Callable[[Steps, int, int], list[Ball]]:
-    """Return the blend of PEC-4-4 in lambda/(1.5 + lambda) and PEC-2-3 in lambda by the length of the step."""
+    """Return the blend of PEC-4-4 in lambda/(1.5 + lambda) and PEC-2-3 in lambda by the length of the step.
+
+    Where a long step is about as long in lambda as the one before, PEC-4-4 in sqrt(c^2 + lambda^2) takes
+    the place of PEC-2-3.
+    """
     short, long = pec_weights(4, 4, "rational", first), pec_weights(2, 3, "linear", first)
+    four = pec_weights(4, 4, "even", first)
 
     def weights(steps: Steps, i: int, ahead: int) -> list[Ball]:
         if steps.ends_at_zero(i):
@@ -190,14 +196,29 @@ def variable_order_weights(first: int) -> Callable[[Steps, int, int], list[Ball]
         share = (steps.length(i) - arb(45) / 100) / (arb(25) / 100)
         if decided(share):
             return short(steps, i, ahead)
-        if not decided(share - 1):
+        found = few_values(steps, i, ahead)
+        return blend(share, found, short(steps, i, ahead)) if decided(share - 1) else found
+
+    def few_values(steps: Steps, i: int, ahead: int) -> list[Ball]:
+        """Return the weights of a long step."""
+        if i == first:
             return long(steps, i, ahead)
-        few = long(steps, i, ahead)
-        many = short(steps, i, ahead)
-        few += [arb(0)] * (len(many) - len(few))
-        return [(1 - share) * a + share * b for a, b in zip(many, few, strict=True)]
+        ratio = steps.growth(i)
+        even = (ratio - arb(72) / 100) * 100 / 8
+        if decided(even) or not decided(ratio - 3):
+            return long(steps, i, ahead)
+        found = four(steps, i, ahead)
+        if decided(even - 1):
+            return blend(even, found, long(steps, i, ahead))
+        return found if decided(ratio - 2) else blend(3 - ratio, found, long(steps, i, ahead))
 
     return weights
+
+
+def blend(share: Ball, some: list[Ball], others: list[Ball]) -> list[Ball]:
+    """Return `share` of some weights and the rest of others; missing ones are 0."""
+    pairs = itertools.zip_longest(some, others, fillvalue=arb(0))
+    return [share * a + (1 - share) * b for a, b in pairs]
 
 
 def _noise(i: int, variance: Ball) -> dict[int, Ball]:

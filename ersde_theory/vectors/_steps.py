@@ -93,13 +93,27 @@ class Steps:
         """Return the logarithmic length of a step between finite levels above 0."""
         return (self.balls[i] / self.balls[i + 1]).log()
 
+    def growth(self, i: int) -> Ball:
+        """Return the length of a step in the noise level over that of the one before, between finite levels."""
+        above, start, end = self.balls[i - 1 : i + 2]
+        return (start - end) / (above - start)
+
+    def _variable(self, i: int, name: str, z: Any, analytic: bool) -> Any:
+        """Return the interpolation variable of a step at a complex level."""
+        if name != "even":
+            return _variable(name, z, analytic)
+        scale = self.balls[i] * 3 / 4 * self.growth(i).max(arb(1))
+        return (scale**2 + z * z).sqrt(analytic=analytic)
+
     def _moment(self, i: int, variable: str, n: int) -> Ball:
         """Return the integral of (v - v_s)^n against phi_t phi'/phi^2 over a step."""
         start, end = self.balls[i], self.balls[i + 1]
         if n == 0:
             return self.fei(i)
-        origin = _variable(variable, acb(start), False)
-        return self.phi.integral(start, end, lambda z, analytic: (_variable(variable, z, analytic) - origin) ** n)
+        origin = self._variable(i, variable, acb(start), False)
+        return self.phi.integral(
+            start, end, lambda z, analytic: (self._variable(i, variable, z, analytic) - origin) ** n
+        )
 
     def interpolation(self, i: int, nodes: Sequence[float], variable: str) -> list[Ball]:
         """Return the weights of the values at some levels, interpolated in a variable over a step.
@@ -110,15 +124,15 @@ class Steps:
             The step, between finite levels above 0.
         nodes : sequence of float
             Distinct.
-        variable : {"linear", "log", "rational"}
-            v; the last is lambda/(1.5 + lambda).
+        variable : {"linear", "log", "rational", "even"}
+            v; the third is lambda/(1.5 + lambda), the last sqrt(c^2 + lambda^2) with c = 3/4 lambda_s max(1, growth).
 
         Returns
         -------
         list of arb
         """
-        at = [_variable(variable, acb(exact(node)), False).real for node in nodes]
-        origin = _variable(variable, acb(self.balls[i]), False).real
+        at = [self._variable(i, variable, acb(exact(node)), False).real for node in nodes]
+        origin = self._variable(i, variable, acb(self.balls[i]), False).real
         gaps = [v - origin for v in at]
         moments = [self.moment(i, variable, n) for n in range(len(nodes))]
         return [sum(c * m for c, m in zip(_lagrange(gaps, j), moments, strict=True)) for j in range(len(nodes))]

@@ -8,9 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analytic import GaussianMixture, solve_ode
-from ersde_theory import ForwardProcess, NoiseScale, sample, schemes
-from ersde_theory.exact_gaussian import wasserstein2
+from analytic import GaussianMixture
 from ersde_theory.laboratory import comparison
 from ersde_theory.laboratory._judge import Judge
 from ersde_theory.laboratory._variables import VARIABLES, variable_errors
@@ -62,43 +60,6 @@ def test_default_beats_the_released_solver_where_nothing_was_chosen():
     little_noise = record["gain"][: NOISY + 1]
     assert (little_noise[:, :, scheme(record, DEFAULT)] > 1.5).all()
     assert (little_noise[:, :, scheme(record, "PEC-3-4, ln lambda"), 0] < 1.0).all()
-
-
-@pytest.mark.parametrize("name", ["ode", "exp_power"])
-def test_default_is_behind_the_released_solver_on_levels_uniform_in_time(name):
-    """Assert it for a linear VP schedule on the spectrum, where all is exact; twin: Karras levels of the same range."""
-    variances = SETTINGS["spectrum"].problem.spectrum[1]
-    phi = NoiseScale.from_name(name)
-
-    def gain(grid: TimeGrid) -> float:
-        """Return the released solver's W2 over the default's."""
-        released, default = schemes.er_sde(grid, phi, 3, variant="released"), schemes.variable_order_pec(grid, phi)
-        sizes = [np.linalg.norm(wasserstein2(tab, 0.0, variances)) for tab in (released, default)]
-        return float(sizes[0] / sizes[1])
-
-    for n in (15, 20, 30, 50):
-        uniform = TimeGrid.uniform_in_time(ForwardProcess.vp_linear(), n, 1.0, 1e-3)
-        assert 0.8 < gain(uniform) < 0.9
-        assert gain(TimeGrid.karras(n, float(uniform.levels[0]), float(uniform.levels[-1]))) > 2.0
-
-
-def test_default_is_behind_the_released_solver_on_levels_uniform_in_time_on_a_mixture():
-    """Assert it in the median without noise; twin: Karras levels of the same range."""
-    law, phi = SETTINGS["mixture"].problem.make_law(), NoiseScale.ode()
-    for n in (10, 20, 50):
-        uniform = TimeGrid.uniform_in_time(ForwardProcess.vp_linear(), n, 1.0, 1e-3)
-        high, low = (float(level) for level in uniform.levels[[0, -1]])
-        start = law.sample(300, noise_level=high, seed=3)
-        exact = solve_ode(law.denoise, start, high, low, rtol=1e-8)
-
-        def gain(grid: TimeGrid, start: np.ndarray = start, exact: np.ndarray = exact) -> float:
-            """Return the released solver's median error over the default's."""
-            pair = schemes.er_sde(grid, phi, 3, variant="released"), schemes.variable_order_pec(grid, phi)
-            errors = [np.median(np.linalg.norm(sample(tab, law.denoise, start) - exact, axis=1)) for tab in pair]
-            return float(errors[0] / errors[1])
-
-        assert gain(uniform) < 0.95
-        assert gain(TimeGrid.karras(n, high, low)) > 1.5
 
 
 def test_without_noise_law_and_path_agree_on_the_spectrum(quick):

@@ -22,6 +22,7 @@ VARIABLES: dict[str, Callable[[mp.mpf], mp.mpf]] = {
     "rational(0.5)": lambda x: x / (mp.mpf("0.5") + x),
     "arctan(2)": lambda x: mp.atan(x / 2),
     "arctan(0.01)": lambda x: mp.atan(100 * x),
+    "hypot(0.5)": lambda x: mp.sqrt(mp.mpf("0.25") + x * x),
 }
 STEPS = {
     "short": (1.0, 1.0 - 1e-8, (1.0, 1.0 + 1e-8, 1.0 + 3e-8)),
@@ -132,12 +133,14 @@ def test_step_to_zero_gives_the_value_of_the_polynomial_there():
     assert np.abs(near - at).max() < 1e-10
 
 
-@pytest.mark.parametrize("name", ["linear", "log", "rational(0.5)", "arctan(2)"])
+@pytest.mark.parametrize("name", ["linear", "log", "rational(0.5)", "arctan(2)", "hypot(2)"])
 def test_difference_of_near_levels_loses_nothing(name):
     """Assert that the difference of v over one unit in the last place is v' times that, to round-off."""
     low = 1.0
     high = low + 2.0**-52
-    slope = {"linear": 1.0, "log": 1.0, "rational(0.5)": 0.5 / 1.5**2, "arctan(2)": 0.5 / 1.25}[name]
+    slope = {"linear": 1.0, "log": 1.0, "rational(0.5)": 0.5 / 1.5**2, "arctan(2)": 0.5 / 1.25, "hypot(2)": 0.2**0.5}[
+        name
+    ]
     assert np.isclose(
         InterpolationVariable.from_name(name).difference(high, low), slope * 2.0**-52, rtol=1e-14, atol=0.0
     )

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytic import solve_ode
-from ersde_theory import NoiseScale, NotAdmissible, Tableau, TimeGrid, sample
-from ersde_theory.interpolation import InterpolationVariable
+from ersde_theory import ForwardProcess, NoiseScale, NotAdmissible, Tableau, TimeGrid, sample
+from ersde_theory.interpolation import InterpolationVariable, interpolation_weights
 from ersde_theory.problems import problem
-from ersde_theory.schemes import exponential_pec, variable_order_pec
+from ersde_theory.schemes import _variable_order_pec, exponential_pec, variable_order_pec
 from tests.schemes.test_exponential_pec import (
     LAST_SLOPE,
     Build,
@@ -94,10 +94,11 @@ def test_order_changes_at_once_where_both_lengths_are_equal():
 
 
 @pytest.mark.parametrize("slope", [gaussian_slope, mixture_slope])
-def test_order_of_the_ode_is_four_with_a_balanced_start(slope):
-    """Assert it on Gaussian data and on a mixture, and that it is 3 if no step counts as short (broken twin)."""
+def test_order_of_the_ode_is_four_with_a_balanced_start(slope, monkeypatch):
+    """Assert it on Gaussian data and on a mixture, and that it is 3 if no step is short or even (broken twin)."""
     build = variable_order(start="balanced", variable=InterpolationVariable.arctan(2.0))
     assert abs(slope(build) - 4.0) < LAST_SLOPE
+    without_even_steps(monkeypatch)
     never_raised = variable_order(start="balanced", short_step=1e-9, long_step=1e-8)
     assert abs(slope(never_raised) - 3.0) < LAST_SLOPE
 
@@ -129,6 +130,61 @@ def test_blending_is_more_accurate_than_a_jump_on_a_mixture():
         return float(np.median(np.sqrt(((states - exact) ** 2).mean(axis=1))))
 
     assert error(0.575, 0.575) > 1.5 * error(0.45, 0.7)
+
+
+def without_even_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make all long steps those of PEC-2-3, as if none were about as long as the one before."""
+    monkeypatch.setattr(_variable_order_pec, "_share_of_even", lambda grid: np.zeros(grid.n_steps))
+
+
+@pytest.mark.parametrize("phi", [ODE, NoiseScale.exp_power()], ids=str)
+def test_long_step_that_is_even_interpolates_four_values(phi):
+    """Assert the weights of a last step as long as the one before, and that PEC-2-3 has others (twin)."""
+    levels = np.array([2.02, 1.52, 1.02, 0.52, 0.02])
+    tab = variable_order_pec(TimeGrid(levels), phi)
+    used = tab.data[-1] != 0.0
+    expected = interpolation_weights(phi, 0.52, 0.02, levels[3::-1], InterpolationVariable.hypot(0.75 * 0.52))
+    got = tab.data[-1][used][np.argsort(-tab.data_columns[-1][used])]
+    assert np.allclose(got, expected, rtol=100.0 * EPS, atol=0.0)
+    assert np.count_nonzero(long_part(TimeGrid(levels), phi).data[-1]) == 2
+
+
+@pytest.mark.parametrize(("ratio", "share"), [(0.7, 0.0), (0.76, 0.5), (0.8, 1.0), (2.0, 1.0), (2.5, 0.5), (3.0, 0.0)])
+def test_long_steps_are_even_by_their_ratio_to_the_step_before(ratio, share):
+    """Assert the share of the four values in the oldest's weight, which the two do not have."""
+    levels = np.array([0.01 + 1.0 + k / ratio for k in (3, 2, 1, 0)] + [0.01])
+    tab = variable_order_pec(TimeGrid(levels), ODE)
+    oldest = tab.data[-1][tab.data_columns[-1] == 0].sum()
+    scale = 0.75 * 1.01 * max(1.0, ratio)
+    full = interpolation_weights(ODE, levels[3], levels[4], levels[3::-1], InterpolationVariable.hypot(scale))
+    assert abs(oldest - share * full[3]) < 1e-12 * abs(full[3])
+
+
+@given(
+    st.sampled_from([5.0, 6.0, 7.0, 8.0]),
+    st.integers(1, 200),
+    st.floats(1.0, 200.0),
+    st.floats(1e-4, 0.2),
+    st.booleans(),
+)
+def test_no_long_step_is_even_on_karras_levels(rho, n, high, low, zero):
+    """Assert it for rho of 5 and more: there nothing but the lengths counts, bit for bit."""
+    grid = TimeGrid.karras(n, high, low, rho, final_zero=zero)
+    got = variable_order_pec(grid, NoiseScale.exp_power())
+    with pytest.MonkeyPatch.context() as patch:
+        without_even_steps(patch)
+        other = variable_order_pec(grid, NoiseScale.exp_power())
+    assert got == other
+
+
+def test_long_steps_are_even_on_levels_uniform_in_time_and_on_karras_levels_of_small_rho():
+    """Assert that the test above would notice it (broken twin)."""
+    uniform = TimeGrid.uniform_in_time(ForwardProcess.vp_linear(), 20, 1.0, 1e-3)
+    for grid in (uniform, TimeGrid.karras(10, 80.0, 0.002, 2.0)):
+        got = variable_order_pec(grid, ODE)
+        with pytest.MonkeyPatch.context() as patch:
+            without_even_steps(patch)
+            assert got != variable_order_pec(grid, ODE)
 
 
 @given(
