@@ -6,7 +6,9 @@ All parties live in one process and are timed in turns; a ratio is taken within 
 
 from __future__ import annotations
 
+import math
 import sys
+import time
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -20,7 +22,8 @@ from ersde_theory.integrations.diffusers import ERSDEScheduler
 from ersde_theory.integrations.k_diffusion import sample_er_sde
 
 SHAPE = (4, 4, 128, 128)
-STEPS, RUNS = 20, 5
+STEPS = 20
+LEAST_SECONDS = 0.25  # of a repeat: in less the clock of the machine does not tell how busy others were
 PARTIES = {  # name: what it is compared with, and the goal for the ratio
     "dpm++ 2M": (None, None),
     "sde-dpm++ 2M": (None, None),
@@ -79,34 +82,46 @@ def parties() -> dict[str, Callable[[], None]]:
     return {name: runs[name] for name in PARTIES}
 
 
-def timed(runs: dict[str, Callable[[], None]], rounds: int, patience: float) -> dict[str, list[harness.Repeat]]:
+def counts(runs: dict[str, Callable[[], None]]) -> dict[str, int]:
+    """Return how many runs of every party make a repeat, after a few to warm up."""
+    found = {}
+    for name, run in runs.items():
+        seconds = []
+        for _ in range(5):
+            begin = time.perf_counter()
+            run()
+            seconds.append(time.perf_counter() - begin)
+        found[name] = math.ceil(LEAST_SECONDS / min(seconds))
+    return found
+
+
+def timed(
+    runs: dict[str, Callable[[], None]], count: dict[str, int], rounds: int, patience: float
+) -> dict[str, list[harness.Repeat]]:
     """Return the repeats of every party, in turns."""
     repeats: dict[str, list[harness.Repeat]] = {name: [] for name in runs}
     names = list(runs)
-    for turn in range(-1, rounds):
-        if turn >= 0:
-            harness.wait_for_quiet(patience)
+    for turn in range(rounds):
+        harness.wait_for_quiet(patience)
         shift = turn % len(names)
         for name in names[shift:] + names[:shift]:
             with harness.Watch() as watch:
-                for _ in range(RUNS):
+                for _ in range(count[name]):
                     runs[name]()
-            if turn >= 0:  # the first round warms up
-                repeats[name].append(watch.repeat)
+            repeats[name].append(watch.repeat)
     return repeats
 
 
-def table(repeats: dict[str, list[harness.Repeat]]) -> list[dict[str, Any]]:
+def table(repeats: dict[str, list[harness.Repeat]], count: dict[str, int]) -> list[dict[str, Any]]:
     """Return one row for each party: microseconds a step, the ratio and whether the goal is met."""
-    per_step = 1e6 / (STEPS * RUNS)
-    seconds = {name: np.array([repeat.seconds for repeat in of]) for name, of in repeats.items()}
+    seconds = {name: np.array([r.seconds for r in of]) / (STEPS * count[name]) for name, of in repeats.items()}
     foreign = np.array([[repeat.foreign_cores for repeat in of] for of in repeats.values()]).max(axis=0)
     quiet = harness.quiet_rounds(repeats)
     least = np.argsort(foreign)[: max(3, len(foreign) // 3)]  # the rounds that others disturbed least
     used = quiet if quiet.sum() >= harness.FEWEST_QUIET_ROUNDS else np.isin(np.arange(len(foreign)), least)
     rows = []
     for name, (peer, goal) in PARTIES.items():
-        row: dict[str, Any] = {"party": name, "microseconds_a_step": float(np.median(seconds[name][used]) * per_step)}
+        row: dict[str, Any] = {"party": name, "microseconds_a_step": float(np.median(seconds[name][used]) * 1e6)}
         if peer is not None:
             ratios = seconds[name][used] / seconds[peer][used]
             row |= {"peer": peer, "ratio": float(np.median(ratios)), "range": [ratios.min(), ratios.max()]}
@@ -127,8 +142,10 @@ def main() -> int:
     torch.set_grad_enabled(False)
     torch.set_num_threads(options.threads)
     environment = harness.environment(options.threads)
-    repeats = timed(parties(), options.rounds, options.patience)
-    rows = table(repeats)
+    runs = parties()
+    count = counts(runs)
+    repeats = timed(runs, count, options.rounds, options.patience)
+    rows = table(repeats, count)
     print(f"{int(harness.quiet_rounds(repeats).sum())} of {options.rounds} rounds quiet; microseconds a step, ratios")
     for row in rows:
         text = f"{row['party']:<30}{row['microseconds_a_step']:>9.1f}"
@@ -142,7 +159,7 @@ def main() -> int:
         "environment": environment,
         "shape": SHAPE,
         "steps": STEPS,
-        "runs": RUNS,
+        "runs": count,
         "rows": rows,
         "repeats": {name: [vars(repeat) for repeat in of] for name, of in repeats.items()},
     }
