@@ -376,7 +376,7 @@ def _settle(picture: Figure) -> None:
     if picture.get_layout_engine() is None:
         return
     picture.draw_without_rendering()  # type: ignore[no-untyped-call,unused-ignore]
-    picture.set_layout_engine("none")
+    picture.set_layout_engine(None)  # not "none", for which every file is drawn once more
     for panel in picture.axes:
         bounds = [round(float(value), 5) for value in panel.get_position(original=True).bounds]
         panel.set_position((bounds[0], bounds[1], bounds[2], bounds[3]))
