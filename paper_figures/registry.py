@@ -38,6 +38,7 @@ _MODULES = {
     "digits-networks": "digits_network_error",
     "digits-training": "digits_training",
     "study-weak-order": "study_weak_order",
+    "one-step-laws": "one_step_laws",
     "network-one-step": "network_one_step",
     "network-global-error": "network_errors",
     "network-orders": "network_errors",
