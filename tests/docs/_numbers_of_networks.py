@@ -1,0 +1,102 @@
+"""Numbers of what is said about networks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tests.docs._numbers import Page, Sentence, place, record, table
+
+MEASURED = "docs/network_measurements.md"
+
+
+def digits_networks() -> Iterator[Sentence]:
+    """Give what the card of the digits networks says around its table."""
+    card, edm, classifier = (
+        record("digits-networks"),
+        record("digits-training-edm"),
+        record("digits-training-classifier"),
+    )
+    (large,), small = set(card["parameters"].tolist()), classifier.settings["parameters"]
+    assert edm.settings["parameters"] == large
+    yield (
+        "| parameters | {:,} ({:.2f} MB, float32) | {:,} | {:,} ({:.2f} MB) |",
+        *(large, 4e-6 * large, large, small, 4e-6 * small),
+    )
+    told = edm.settings
+    yield "σ_data = {:.4f} (measured from the pixels)", told["sigma_data"]
+    yield (
+        "{:,} steps of {} images, Adam ({}, {}), peak rate {} after {} steps, half a cosine to 0; the weights that ship "
+        "are the moving average with decay {}. Classifier: {:,} steps, images moved by at most a pixel, {}.",
+        *(told["steps"], told["batch"], *told["betas"], told["learning_rate"], told["warm_up"], told["average"]),
+        *(classifier.settings["steps"], classifier.settings["learning_rate"]),
+    )
+    yield "One thread: {:.0f} minutes by the clock for a network, on two cores", edm.seconds / 60
+    yield "at {:,} draws y = x₀ + λε per level", card.settings["images"]
+    levels, error = card["noise_level"], card["error"]
+    worse = error / card["trivial_error"].min(axis=0)
+    peak = int(error[0].argmax())
+    yield "The error peaks at λ ≈ {:.1f}, at about {:.2f} per pixel", levels[peak], error[0, peak]
+    yield "by up to a factor of {:.0f} (edm) and {:.0f} (flow) at λ = {:.0f}", *worse[:, -1], levels[-1]
+    high = error[:, levels > 5.0].min(axis=1)
+    yield "a network keeps an error floor of {:.3f} and {:.3f}", *high
+    yield "Below λ = {:.3f} (edm) and {:.3f} (flow)", *(levels[int((row < 1.0).argmax())] for row in worse)
+    yield "The flow network is up to {:.0f} times worse than edm there", (error[1] / error[0])[levels < 0.01].max()
+    yield "An evaluation costs {:.1f} MFLOP an image", card["operations"][0] / 1e6
+    time = card["evaluation"]
+    yield (
+        "{} images took {:.0f} ms in float32 and {:.0f} ms in float64",
+        *(card.settings["timed_batch"], time[0, 0], time[1, 0]),
+    )
+    yield "{:.0f} and {:.0f} ms for the flow network", *time[:, 1]
+    accuracy, spread = 100.0 * card["accuracy"], 100.0 * card["accuracy_se"]
+    yield (
+        "right on {:.1f} ± {:.1f} % of {} held-out images, and on {:.1f} % of its {:,} training images",
+        *(accuracy[1], spread[1], card["split_images"][1], accuracy[0], card["split_images"][0]),
+    )
+    yield "{:,} images with pixels in [−1, 1]", card["split_images"].sum()
+
+
+def network_measurements() -> Iterator[Sentence]:
+    """Give what docs/network_measurements.md says around its tables, of which two are counted here."""
+    whole, score = record("network-global-error"), record("network-score-error")
+    yield "(Runge–Kutta, {} steps, nothing in common", whole.settings["reference_steps"]
+    yield "{} samples are too few to see a small advantage", score.settings["samples"]
+    far = "all levels"
+    crossings = table(MEASURED, "| denoiser | φ | below the ODE from")
+    assert all(row[2] == "nowhere" for row in crossings)
+    told = [abs(float(row[3])) for row in crossings if not (row[0].endswith(far) and row[1] == "reverse_sde")]
+    words = "zero one two three four five six seven eight nine ten".split()
+    yield (
+        "Elsewhere the differences are within about {:.1f} standard errors, which is no evidence for either: there are "
+        + words[len(told)],
+        max(told),
+    )
+
+
+def notebook_of_networks() -> Iterator[Sentence]:
+    """Give what notebook 10 says besides what its cells write."""
+    card, floor = record("digits-networks"), record("network-precision")
+    yield "a U-Net of {:.1f} million parameters", card["parameters"][0] / 1e6
+    yield "each of the {:,} images smoothed by {}", card["split_images"].sum(), card.settings["bandwidth"]
+    third = place(floor, "scheme", "adams-3")
+    added = floor["added"][place(floor, "network", "bfloat16"), 0, third]
+    reached = int((added > floor["discretisation"][third]).argmax())
+    yield "reaches the floor at about {} evaluations", floor["evaluations"][reached]
+    low, high = (record("network-orders").settings["range"][k] for k in (1, 0))
+    yield "In float64, from λ = {:g} to {:g}", high, low
+
+
+def solution_of_snapping() -> Iterator[Sentence]:
+    """Give from how many steps on docs/networks.md says that snapping hides an order."""
+    found = record("snapping")
+    off = found["error"][3] / found["error"][0] - 1.0
+    yield "it hides every order from about {} steps on", found["steps"][int((off > 0.1).argmax())]
+    yield "a perfect ε-network with {} timesteps", found.settings["timesteps"]
+
+
+PAGES: dict[str, Page] = {
+    "docs/digits_networks.md": digits_networks,
+    MEASURED: network_measurements,
+    "docs/networks.md": solution_of_snapping,
+    "notebooks/10_real_networks.ipynb": notebook_of_networks,
+}
