@@ -17,6 +17,7 @@ from tests.project._source import ROOT
 
 Sentence = tuple[Any, ...]  # a format string, then its numbers
 Page = Callable[[], Iterator[Sentence]]
+Table = Callable[[], Iterator[tuple[str, float]]]  # what a page shows, and the number that it stands for
 
 
 @functools.cache
@@ -61,7 +62,7 @@ def table(path: str, head: str) -> list[list[str]]:
     lines = (ROOT / path).read_text("utf-8").splitlines()
     first = next(i for i, line in enumerate(lines) if line.startswith(head)) + 2
     last = next(i for i in range(first, len(lines) + 1) if i == len(lines) or not lines[i].startswith("|"))
-    return [line.strip("| ").split(" | ") for line in lines[first:last]]
+    return [[cell.strip() for cell in line[1:-1].split("|")] for line in lines[first:last]]
 
 
 def shown(entry: str, value: float) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.docs._numbers import Page, Sentence, place, record, table
+from tests.docs._numbers import Page, Sentence, Table, place, record, table
 
 MEASURED = "docs/network_measurements.md"
 
@@ -100,3 +100,4 @@ PAGES: dict[str, Page] = {
     "docs/networks.md": solution_of_snapping,
     "notebooks/10_real_networks.ipynb": notebook_of_networks,
 }
+TABLES: dict[str, Table] = {}

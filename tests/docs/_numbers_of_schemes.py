@@ -10,7 +10,7 @@ import numpy as np
 from ersde_theory import NoiseScale, TimeGrid, schemes
 from ersde_theory.catalogue import scheme
 from ersde_theory.laboratory import measure
-from tests.docs._numbers import Page, Sentence, place, record, table
+from tests.docs._numbers import Page, Sentence, Table, place, record, table
 
 DEFAULT, RELEASED, ONE_ORDER = "PEC, variable order", "ER-SDE-3 as released", "PEC-3-3, lambda"
 LITTLE_NOISE, MIDDLE = slice(0, 2), slice(1, 5)  # φ = ode and exp_power; 15 to 50 evaluations
@@ -285,4 +285,4 @@ PAGES: dict[str, Page] = {
     "docs/laboratory.md": laboratory,
     "notebooks/05_solvers.ipynb": notebook_of_solvers,
 }
-TABLES = {BETTER: tables_of_better_schemes}
+TABLES: dict[str, Table] = {BETTER: tables_of_better_schemes}
