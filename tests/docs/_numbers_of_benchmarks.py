@@ -63,8 +63,8 @@ def sampling() -> Iterator[Sentence]:
     tuned = seconds(name, "torchsde tuned")
     ratio = tuned / ours
     yield (
-        "the tuned torchsde took {:.1f}–{:.1f} s in quiet rounds and up to {:.1f} s in others, and the ratio read up to "
-        "{:.0f} instead of {:.0f}",
+        "the tuned torchsde took {:.1f}–{:.1f} s in quiet rounds and up to {:.1f} s in others, and the ratio read up "
+        "to {:.0f} instead of {:.0f}",
         *(tuned[quiet].min(), tuned[quiet].max(), tuned.max(), ratio.max(), np.median(ratio[quiet])),
     )
 
@@ -157,7 +157,8 @@ def network() -> Iterator[Sentence]:
     for kind, said in words.items():
         key = f"share of seconds outside the network, ER-SDE, {kind}"
         yield (
-            f"| seconds outside the network, ER-SDE {said} | {{:.2f}} % ({{:.2f}}–{{:.2f}}) | {{:.1f}} % ({{:.1f}}–{{:.1f}}) |",
+            f"| seconds outside the network, ER-SDE {said} "
+            "| {:.2f} % ({:.2f}–{:.2f}) | {:.1f} % ({:.1f}–{:.1f}) |",
             *(100.0 * of[key][edge] for of in (small, tiny) for edge in ("median", "low", "high")),
         )
     schedulers = {

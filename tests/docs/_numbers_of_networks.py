@@ -25,8 +25,8 @@ def digits_networks() -> Iterator[Sentence]:
     told = edm.settings
     yield "σ_data = {:.4f} (measured from the pixels)", told["sigma_data"]
     yield (
-        "{:,} steps of {} images, Adam ({}, {}), peak rate {} after {} steps, half a cosine to 0; the weights that ship "
-        "are the moving average with decay {}. Classifier: {:,} steps, images moved by at most a pixel, {}.",
+        "{:,} steps of {} images, Adam ({}, {}), peak rate {} after {} steps, half a cosine to 0; the weights that "
+        "ship are the moving average with decay {}. Classifier: {:,} steps, images moved by at most a pixel, {}.",
         *(told["steps"], told["batch"], *told["betas"], told["learning_rate"], told["warm_up"], told["average"]),
         *(classifier.settings["steps"], classifier.settings["learning_rate"]),
     )
@@ -65,11 +65,10 @@ def network_measurements() -> Iterator[Sentence]:
     crossings = table(MEASURED, "| denoiser | φ | below the ODE from")
     assert all(row[2] == "nowhere" for row in crossings)
     told = [abs(float(row[3])) for row in crossings if not (row[0].endswith(far) and row[1] == "reverse_sde")]
-    words = "zero one two three four five six seven eight nine ten".split()
     yield (
         "Elsewhere the differences are within about {:.1f} standard errors, which is no evidence for either: there are "
-        + words[len(told)],
-        max(told),
+        "{} such comparisons",
+        *(max(told), len(told)),
     )
 
 

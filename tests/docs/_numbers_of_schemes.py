@@ -86,8 +86,8 @@ def distances_of_laws() -> Iterator[Sentence]:
     gain = found["gain"]
     yield "exp_power, {:,} coupled paths", found.settings["paths"]
     yield (
-        "Wasserstein-1 of projections {:.1f}, {:.1f}, {:.1f} and {:.1f} on `mixture`, {:.1f}, {:.1f}, {:.1f} and {:.1f} "
-        "on `mixture, wide`",
+        "Wasserstein-1 of projections {:.1f}, {:.1f}, {:.1f} and {:.1f} on `mixture`, {:.1f}, {:.1f}, {:.1f} and "
+        "{:.1f} on `mixture, wide`",
         *gain[:, place(found, "measure", "Wasserstein-1")].ravel(),
     )
     energy = place(found, "measure", "energy")
@@ -131,7 +131,8 @@ def variables() -> Iterator[Sentence]:
     log, linear, narrow = (place(found, "variable", name) for name in ("log", "linear", "arctan(2)"))
     gain = found["gain"][LITTLE_NOISE, :, place(found, "scheme", "PEC-3-4, ln lambda"), 0]
     yield (
-        "its predictions are off by {:.0f} to {:.0f} % of s (λ: {:.0f} to {:.0f} %), and its gains are {:.2f} to {:.2f}",
+        "its predictions are off by {:.0f} to {:.0f} % of s (λ: {:.0f} to {:.0f} %), and its gains are {:.2f} to "
+        "{:.2f}",
         *(edge for row in (at_10[log], at_10[linear], gain) for edge in (row.min(), row.max())),
     )
     shown_at = [0, 2, 4]
@@ -225,8 +226,8 @@ def headline() -> Iterator[Sentence]:
     yield "In core seconds it is {:.1f} to {:.1f} of that", seconds.min(), seconds.max()
     cases = found["plain_deviation"].size
     yield (
-        "agree with those of plain Monte Carlo ({} numbers) within {:.1f} standard errors, with the propagated law ({}) "
-        "within {:.1f}",
+        "agree with those of plain Monte Carlo ({} numbers) within {:.1f} standard errors, with the propagated law "
+        "({}) within {:.1f}",
         *(cases * rungs, found["plain_deviation"].max(), cases * (rungs - 1), found["law_deviation"].max()),
     )
     levels = (found["method"] == "coupled levels") & (found["noise_scale"] == "reverse_sde")
