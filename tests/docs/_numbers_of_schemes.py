@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
 
 import numpy as np
 
-from ersde_theory import NoiseScale, TimeGrid, schemes
+from ersde_theory import TimeGrid
 from ersde_theory.catalogue import scheme
-from ersde_theory.laboratory import measure
 from tests.docs._numbers import Page, Sentence, Table, place, record, table
 
 DEFAULT, RELEASED, ONE_ORDER = "PEC, variable order", "ER-SDE-3 as released", "PEC-3-3, lambda"
@@ -245,45 +243,8 @@ def headline() -> Iterator[Sentence]:
     )
 
 
-@functools.cache
-def order_of_the_readme() -> tuple[float, float]:
-    """Return what `ersde order er_sde-3 --kind ode` says."""
-    verdict = measure("er_sde-3", "ode", "gaussian", "ode").verdict
-    return verdict.order, verdict.half_width
-
-
-def readme() -> Iterator[Sentence]:
-    """Give the order and the counts that README.md states."""
-    yield "ersde order er_sde-3 --kind ode # {:.2f} ± {:.2f}, not the 3 of its authors", *order_of_the_readme()
-    proofs, mutants = record("derivations"), record("mutants")
-    yield (
-        "{} derivations with {} steps, each an equation that a machine checks: all {} are proved",
-        *(proofs["derivation"].size, sum(proofs[key].sum() for key in ("proved", "verified_numerically", "fails"))),
-        proofs["proved"].sum(),
-    )
-    yield "all {} steps with one thing wrong are refuted", mutants["caught"].sum()
-
-
-def changelog() -> Iterator[Sentence]:
-    """Give the counts that CHANGELOG.md states."""
-    mutants = record("mutants")
-    caught = mutants["caught"].sum()
-    yield "{} of {} mutated steps", caught, caught + mutants["missed"].sum()
-
-
-def notebook_of_solvers() -> Iterator[Sentence]:
-    """Give how far the Riemann sum of the release is off in the table of notebook 5."""
-    grid, phi = TimeGrid.karras(6, 80.0, 0.002), NoiseScale.exp_power()
-    published, released = (schemes.er_sde(grid, phi, 3, variant=name) for name in ("published", "released"))
-    off = np.abs(released.data[2, 1] / published.data[2, 1] - 1.0)
-    yield "Riemann sum shows from the second step on, by {:.1f} %", 100.0 * off
-
-
 PAGES: dict[str, Page] = {
-    "README.md": readme,
-    "CHANGELOG.md": changelog,
     BETTER: better_schemes,
     "docs/laboratory.md": laboratory,
-    "notebooks/05_solvers.ipynb": notebook_of_solvers,
 }
 TABLES: dict[str, Table] = {BETTER: tables_of_better_schemes}

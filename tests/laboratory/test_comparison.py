@@ -15,6 +15,7 @@ from ersde_theory.laboratory._variables import VARIABLES, variable_errors
 from ersde_theory.laboratory.comparison import DEFAULT, RELEASED, SETTINGS, compare
 from ersde_theory.records import Record
 from ersde_theory.time_grid import TimeGrid
+from tests.docs._numbers import shown
 
 pytestmark = pytest.mark.slow
 
@@ -155,17 +156,17 @@ def gains_of_the_page(number: int) -> list[tuple[str, str, list[str]]]:
 
 @pytest.mark.parametrize(("file", "section", "rows"), [("comparison", 1, 9), ("held_out", 2, 14)])
 def test_page_shows_the_gains_of_the_record(file, section, rows):
-    """Assert that every gain of the default in docs/better_schemes.md is the Record's, to the digits shown."""
+    """Assert that gains and their ± of the default in docs/better_schemes.md are the Record's, to the digits shown."""
     record = Record.load(DOCS / "records" / f"{file}.json")
     table = gains_of_the_page(section)
     assert len(table) == rows
     for problem, phi, entries in table:
         place = (record["noise_scale"].tolist().index(phi), record["problem"].tolist().index(problem))
-        of = {label: record[label][place] for label in ("gain", "law", "law_error")}
+        of = {label: record[label][place] for label in ("gain", "gain_error", "law", "law_error")}
         good, released = scheme(record, DEFAULT), scheme(record, RELEASED)
         bounds = of["law"][released] / (of["law"][good] + 2.0 * of["law_error"][good])
         for k, entry in enumerate(entries):
-            shown = entry.removeprefix("> ").split(" ±")[0]
+            number, _, uncertainty = entry.removeprefix("> ").partition(" ± ")
             exact = bounds[k] if entry.startswith("> ") else of["gain"][good][k]
-            digits = len(shown.partition(".")[2])
-            assert abs(float(shown) - exact) <= 0.5001 * 10.0**-digits, (problem, phi, entry, exact)
+            assert shown(number, exact), (problem, phi, entry, exact)
+            assert not uncertainty or shown(uncertainty, of["gain_error"][good][k]), (problem, phi, entry)

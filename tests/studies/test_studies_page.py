@@ -10,6 +10,7 @@ import pytest
 
 from ersde_theory.records import Record
 from ersde_theory.studies import Study
+from tests.docs._numbers import shown
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -18,12 +19,6 @@ def rows(label: str) -> list[list[str]]:
     """Return the entries of the rows of the page's tables that begin so."""
     lines = (DOCS / "studies.md").read_text("utf-8").splitlines()
     return [line.strip("| ").split(" | ")[1:] for line in lines if line.startswith(f"| {label}")]
-
-
-def shown(entry: str, value: float) -> bool:
-    """Return whether an entry is a number to the digits that it shows."""
-    digits = len(entry.partition(".")[2])
-    return abs(float(entry.replace(",", "")) - value) <= 0.5001 * 10.0**-digits
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,126 @@
+"""Numbers of README, CHANGELOG, figures and notebooks that Records do not have but code gives in a second."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+
+import numpy as np
+from scipy.optimize import brentq
+
+from ersde_theory import NoiseScale, TimeGrid, schemes
+from ersde_theory.claims import _imperfect_score, judge, ledger
+from ersde_theory.laboratory import measure
+from tests.docs._numbers import Page, Sentence, Table, record
+
+
+@functools.cache
+def evidence(claim: str) -> dict[str, float]:
+    """Return what a claim's examination finds."""
+    (chosen,) = (item for item in ledger() if item.id == claim)
+    return {item.what: float(item.value) for item in judge(chosen).finding.evidence}
+
+
+@functools.cache
+def end_of_log_power() -> float:
+    """Return the level above which τ² of φ = log_power is negative."""
+    phi = NoiseScale.log_power()
+    return float(brentq(lambda level: float(phi.tau_squared(level)), 100.0, 1e4))
+
+
+def steps_of_exp_power() -> tuple[int, int]:
+    """Return where φ = exp_power is ahead of the ODE in law with an exact score, and where behind."""
+    ratio = {
+        int(what.split(" ")[0]): value for what, value in evidence("sde-quality-law").items() if "exp_power" in what
+    }
+    ((ahead, behind),) = [(n, m) for n in ratio for m in ratio if ratio[n] < 1.0 < ratio[m]]
+    return ahead, behind
+
+
+def readme() -> Iterator[Sentence]:
+    """Give the numbers of README.md."""
+    verdict = measure("er_sde-3", "ode", "gaussian", "ode").verdict
+    yield (
+        "ersde order er_sde-3 --kind ode # {:.2f} ± {:.2f}, not the 3 of its authors",
+        verdict.order,
+        verdict.half_width,
+    )
+    yield "`log_power` only below a level of about {:.0f}", end_of_log_power()
+    yield (
+        "within a factor of about {:.0f}; it does not rank",
+        1.0 / evidence("one-step-bound")["least error over bound"],
+    )
+    yield "`exp_power` is ahead of the ODE at {} steps, behind at {}", *steps_of_exp_power()
+    proofs, mutants = record("derivations"), record("mutants")
+    yield (
+        "{} derivations with {} steps, each an equation that a machine checks: all {} are proved",
+        *(proofs["derivation"].size, sum(proofs[key].sum() for key in ("proved", "verified_numerically", "fails"))),
+        proofs["proved"].sum(),
+    )
+    yield "all {} steps with one thing wrong are refuted", mutants["caught"].sum()
+
+
+def changelog() -> Iterator[Sentence]:
+    """Give the counts of CHANGELOG.md."""
+    mutants = record("mutants")
+    caught = mutants["caught"].sum()
+    yield "{} of {} mutated steps", caught, caught + mutants["missed"].sum()
+
+
+def notation() -> Iterator[Sentence]:
+    """Give where a noise scale of the release ends."""
+    yield "inadmissible above about {:.0f}", end_of_log_power()
+
+
+def notebook_of_noise_scales() -> Iterator[Sentence]:
+    """Give the same of notebook 4."""
+    yield "fails above {:.0f})", end_of_log_power()
+
+
+def notebook_of_solvers() -> Iterator[Sentence]:
+    """Give how far the Riemann sum of the release is off in the table of notebook 5."""
+    grid, phi = TimeGrid.karras(6, 80.0, 0.002), NoiseScale.exp_power()
+    published, released = (schemes.er_sde(grid, phi, 3, variant=name) for name in ("published", "released"))
+    off = np.abs(released.data[2, 1] / published.data[2, 1] - 1.0)
+    yield "Riemann sum shows from the second step on, by {:.1f} %", 100.0 * off
+
+
+def notebook_of_orders() -> Iterator[Sentence]:
+    """Give which orders in law notebook 6 shows."""
+    found = measure("er_sde-2", "reverse_sde", "overlapping", "law", steps=(20, 40, 80, 160)).verdicts
+    said = [verdict.reason for verdict in found if verdict.outcome.value == "undecided"]
+    turned = sum("(1 before a sign change" in reason for reason in said)
+    assert len(said) - turned == sum("drift" in reason for reason in said) == 1
+    yield "Of the {} orders {} are measured as 2", len(found), len(found) - len(said)
+    yield "total variation still drifts, {} change sign on the way", turned
+
+
+def notebook_of_imperfect_scores() -> Iterator[Sentence]:
+    """Give what notebook 8 says of the exact score."""
+    yield "is ahead of the ODE at {} steps and behind at {}; the reverse SDE is far behind", *steps_of_exp_power()
+
+
+def figures() -> Iterator[Sentence]:
+    """Give where curves cross, and where the shipped networks win, as paper_figures/README.md says."""
+    spectrum, steps = _imperfect_score._variances(), _imperfect_score._STEPS
+    distance = [_imperfect_score._distances(spectrum, error) for error in _imperfect_score._ERRORS[1:]]
+    below = np.array([(rows[1:] < rows[0]).argmax(axis=1) for rows in distance])
+    yield "pass below the ODE's at {} to {} evaluations", steps[below.min()], steps[below.max()]
+    card = record("digits-networks")
+    ahead = (card["error"] < card["trivial_error"].min(axis=0)).all(axis=0)
+    levels = card["noise_level"][ahead & (card["noise_level"] > 0.015)]
+    yield "Between λ = {:.2f} and {:.0f} the shipped networks", levels[0], levels[-1]
+    yield "above {:.0f} an affine denoiser is better", card["noise_level"][card["noise_level"] > levels[-1]][0]
+
+
+PAGES: dict[str, Page] = {
+    "README.md": readme,
+    "CHANGELOG.md": changelog,
+    "docs/notation.md": notation,
+    "notebooks/04_noise_scales.ipynb": notebook_of_noise_scales,
+    "notebooks/05_solvers.ipynb": notebook_of_solvers,
+    "notebooks/06_orders.ipynb": notebook_of_orders,
+    "notebooks/08_imperfect_scores.ipynb": notebook_of_imperfect_scores,
+    "paper_figures/README.md": figures,
+}
+TABLES: dict[str, Table] = {}
