@@ -45,9 +45,6 @@ def readme() -> Iterator[Sentence]:
     numbers = found["order"][exact][0], found["half_width"][exact][0]
     yield "ersde order er_sde-3 --kind ode # {:.2f} ± {:.2f}, not the 3 of its authors", *numbers
     yield "`log_power` only below a level of about {:.0f}", end_of_log_power()
-    yield (
-        1.0 / evidence("one-step-bound")["least error over bound"],
-    )
     yield "`exp_power` is ahead of the ODE at {} steps, behind at {}", *steps_of_exp_power()
     proofs, mutants = record("derivations"), record("mutants")
     yield (
