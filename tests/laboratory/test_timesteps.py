@@ -43,7 +43,7 @@ def test_default_is_ahead_on_the_mixture_at_enough_evaluations(monkeypatch):
 
 
 def test_page_shows_the_gains_of_the_record():
-    """Assert that every row of the table is the Record's, and that none is left out."""
+    """Assert that every row of the table is the Record's, that none is left out, and where the default is ahead."""
     record = Record.load(DOCS / "records" / "timesteps.json")
     section = (DOCS / "better_schemes.md").read_text("utf-8").split("\n## Levels uniform in time")[1].split("\n## ")[0]
     shown = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| ")][1:]
@@ -54,3 +54,9 @@ def test_page_shows_the_gains_of_the_record():
         if np.isfinite(record["gain"][i, j]).all()
     ]
     assert shown == expected
+    gain, cases = record["gain"], record["case"].tolist()
+    of = {word: [i for i, case in enumerate(cases) if word in case] for word in ("spectrum", "mixture", "five modes")}
+    assert (gain[:, of["spectrum"]] > 1.0).all()
+    late = record["evaluations"] >= 30
+    assert (gain[:ABOVE_ZERO][:, of["mixture"] + of["five modes"]][..., late] > 1.0).all()
+    assert not (gain[:ABOVE_ZERO][:, of["mixture"] + of["five modes"]] > 1.0).all()
