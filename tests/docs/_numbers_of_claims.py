@@ -9,6 +9,7 @@ import numpy as np
 from scipy.optimize import brentq
 
 from ersde_theory import NoiseScale, Tableau, TimeGrid, schemes
+from ersde_theory.catalogue import scheme
 from ersde_theory.claims import _imperfect_score, judge, ledger
 from ersde_theory.exact_gaussian import wasserstein2
 from ersde_theory.laboratory import measure
@@ -113,6 +114,12 @@ def figures() -> Iterator[Sentence]:
     ]
     low, high = np.min(below), np.max(below)
     yield "pass below the ODE's at {} to {} evaluations", steps[low], steps[high]
+    weak = record("study-weak-order-mixture")
+    error = np.abs(weak["value"])
+    seen = (error > 3.0 * weak["standard_error"])[:, :, 1:]  # the coarser of two is the larger
+    slope = np.where(seen, np.log2(error[:, :, :-1] / error[:, :, 1:]), np.nan)
+    slow = np.array([scheme(name).orders.weak == 1.0 for name in weak["scheme"].tolist()])
+    yield "about {:.1f} is the order seen of the first-order ones", np.nanmedian(slope[slow])
     card = record("digits-networks")
     ahead = (card["error"] < card["trivial_error"].min(axis=0)).all(axis=0)
     levels = card["noise_level"][ahead & (card["noise_level"] > 0.015)]

@@ -215,6 +215,9 @@ def headline() -> Iterator[Sentence]:
     wide = np.flatnonzero((found["panel"] == "weak") & found["asked"] & ~found["meets"])
     assert wide.size == 1
     yield "has the interval {:.2f} ± {:.2f}", *found["order"][wide], *found["half_width"][wide]
+    law = (found["method"] == "propagated law") & (found["noise_scale"] == "reverse_sde")
+    turns = np.flatnonzero((found["error"][law, :-1] * found["error"][law, 1:] < 0.0).any(axis=0))
+    yield "change sign at {} to {} steps", found["steps"][turns[0]], found["steps"][turns[-1] + 1]
     effort = found.settings["effort"]
     rungs = len(effort["multilevel_steps"])
     yield "plain Monte Carlo with {:,} paths a rung", effort["plain_paths"]
