@@ -8,19 +8,12 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.optimize import brentq
 
-from ersde_theory import NoiseScale, Tableau, TimeGrid, schemes
+from ersde_theory import NoiseScale, TimeGrid, schemes
 from ersde_theory.catalogue import scheme
-from ersde_theory.claims import _imperfect_score, judge, ledger
+from ersde_theory.claims import _imperfect_score
 from ersde_theory.exact_gaussian import wasserstein2
 from ersde_theory.laboratory import measure
 from tests.docs._numbers import Page, Sentence, Table, record
-
-
-@functools.cache
-def evidence(claim: str) -> dict[str, float]:
-    """Return what a claim's examination finds."""
-    (chosen,) = (item for item in ledger() if item.id == claim)
-    return {item.what: float(item.value) for item in judge(chosen).finding.evidence}
 
 
 @functools.cache
@@ -30,13 +23,27 @@ def end_of_log_power() -> float:
     return float(brentq(lambda level: float(phi.tau_squared(level)), 100.0, 1e4))
 
 
+def distances(names: tuple[str, ...], steps: tuple[int, ...], error: float) -> np.ndarray:
+    """Return W2 on Gaussian data with the covariance of the digits (φ, steps), with a score that is off by a share."""
+    grids, spectrum = [TimeGrid.karras(n, *_imperfect_score._LEVELS) for n in steps], _imperfect_score._variances()
+    return np.array(
+        [
+            [
+                np.linalg.norm(wasserstein2(tab, 0.0, spectrum, score_error=lambda level: np.full_like(level, error)))
+                for tab in (schemes.exponential_adams(grid, NoiseScale.from_name(name), 3) for grid in grids)
+            ]
+            for name in names
+        ]
+    )
+
+
+@functools.cache
 def steps_of_exp_power() -> tuple[int, int]:
-    """Return where φ = exp_power is ahead of the ODE in law with an exact score, and where behind."""
-    ratio = {
-        int(what.split(" ")[0]): value for what, value in evidence("sde-quality-law").items() if "exp_power" in what
-    }
-    ((ahead, behind),) = [(n, m) for n in ratio for m in ratio if ratio[n] < 1.0 < ratio[m]]
-    return ahead, behind
+    """Return at which of 50 and 100 steps φ = exp_power is ahead of the ODE in law with an exact score, and behind."""
+    steps = (50, 100)
+    ode, noisy = distances(("ode", "exp_power"), steps, 0.0)
+    (ahead,), (behind,) = (np.flatnonzero(found) for found in (noisy < ode, noisy > ode))
+    return steps[ahead], steps[behind]
 
 
 def readme() -> Iterator[Sentence]:
@@ -96,24 +103,12 @@ def notebook_of_imperfect_scores() -> Iterator[Sentence]:
     yield "is ahead of the ODE at {} steps and behind at {}; the reverse SDE is far behind", *steps_of_exp_power()
 
 
-def _distance(tab: Tableau, spectrum: np.ndarray, error: float) -> float:
-    """Return the W2 distance over a spectrum with a score that is off by a share."""
-    return float(np.linalg.norm(wasserstein2(tab, 0.0, spectrum, score_error=lambda level: np.full_like(level, error))))
-
-
 def figures() -> Iterator[Sentence]:
     """Give where curves cross, and where the shipped networks win, as paper_figures/README.md says."""
-    steps, spectrum = (5, 7, 10, 14, 20), _imperfect_score._variances()
-    grids = [TimeGrid.karras(n, *_imperfect_score._LEVELS) for n in steps]
-    members = [NoiseScale.from_name(name) for name in _imperfect_score._MEMBERS]
-    tableaus = [[schemes.exponential_adams(grid, phi, 3) for grid in grids] for phi in members]
-    below = [
-        np.argmax(rows[1:] < rows[0], axis=1)
-        for error in _imperfect_score._ERRORS[1:]
-        for rows in [np.array([[_distance(tab, spectrum, error) for tab in row] for row in tableaus])]
-    ]
-    low, high = np.min(below), np.max(below)
-    yield "pass below the ODE's at {} to {} evaluations", steps[low], steps[high]
+    steps = (5, 7, 10, 14, 20)
+    found = [distances(_imperfect_score._MEMBERS, steps, error) for error in _imperfect_score._ERRORS[1:]]
+    below = np.array([(rows[1:] < rows[0]).argmax(axis=1) for rows in found])
+    yield "pass below the ODE's at {} to {} evaluations", steps[below.min()], steps[below.max()]
     weak = record("study-weak-order-mixture")
     error = np.abs(weak["value"])
     seen = (error > 3.0 * weak["standard_error"])[:, :, 1:]  # the coarser of two is the larger
