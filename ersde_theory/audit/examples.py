@@ -107,7 +107,7 @@ def sample_flow_without_alpha(model: Model, x: torch.Tensor, sigmas: torch.Tenso
 
     Examples
     --------
-    >>> sample_flow_without_alpha(lambda x, sigma: 0.0 * x, torch.ones(1, 2), torch.tensor([1.0, 0.5, 0.0])).tolist()
+    >>> sample_flow_without_alpha(lambda x, s: 0.0 * x, torch.ones(1, 2), torch.tensor([1.0, 0.5, 0.0])).abs().tolist()
     [[0.0, 0.0]]
     """
     for sigma, sigma_next in itertools.pairwise(sigmas):
