@@ -83,13 +83,15 @@ test: lint types
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --quiet $(PYTEST_ARGS)
 
 # What must work where torch and numba are not installed. `make verify` covers ledger, report and derivations; notebooks and
-# site have no lane of their own. Examples of the packages that are about torch need it; their tests skip themselves.
+# site have no lane of their own. Examples of the packages that are about torch need it; their tests skip themselves. Other
+# examples that take long, and what `make verify` runs anyway, are left to `make test`.
 test-minimal: $(VENV)/.unit
 	@if $(BIN)/python -c 'import torch' 2>/dev/null; then \
 	echo "error: $(VENV) has torch; run: make $@ VENV=.venv-minimal" >&2; exit 1; fi
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --quiet \
 	--doctest-ignore-import-errors $(addprefix --ignore=tests/,claims report derivations notebooks docs) -m "not slow" \
-	$(addprefix --ignore=ersde_theory/,audit integrations models network_errors) $(PYTEST_ARGS)
+	$(addprefix --ignore=ersde_theory/,audit claims derivations integrations laboratory models network_errors report) \
+	--ignore=paper_figures $(PYTEST_ARGS)
 
 figures: $(VENV)/.core
 	$(BIN)/python -m paper_figures $(FIGURES)

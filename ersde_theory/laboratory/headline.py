@@ -283,8 +283,10 @@ def study(
 
     Examples
     --------
-    >>> study(QUICK).settings["least_gain"] > GAIN_WANTED
-    True
+    >>> study("quick")
+    Traceback (most recent call last):
+        ...
+    TypeError: effort: expected a Effort, got 'quick' (str)
     """
     begin, before = time.perf_counter(), os.times()
     _checks.instance(effort, "effort", Effort)
