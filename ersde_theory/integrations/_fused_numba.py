@@ -1,38 +1,142 @@
 """A step in one sweep through memory: the network's output to data, and data to the next state.
 
 The arrays of a step on a usual latent do not fit a core's cache, so the time is that of fetching them, and each is
-fetched once here. The new value takes the place of one that is used for the last time.
+fetched once here: a block of each at a time. The new value takes the place of one that is used for the last time. It
+rounds as NumPy does (no fused operations, terms in their order).
+
+A sweep is described by a structure of addresses and numbers, and run by a function of C that takes one: any number of
+threads may call it at once on the same structure, and share the parts among them.
 """
 
 from __future__ import annotations
 
+import ctypes
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import numba
 import numpy as np
+from numba import types
+from numba.extending import intrinsic
 
-from ersde_theory._combination_numba import _add
+from ersde_theory.integrations._fused import MOST_TERMS
+
+BLOCK = 1024  # numbers; a block of the result stays in a core's first cache while the terms are added
+
+_INTEGER = ctypes.c_int64
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
-def step(
-    result: np.ndarray,
-    state: np.ndarray,
-    output: np.ndarray,
-    value: np.ndarray,
-    conversion: tuple[float, float],
-    factors: tuple[float, float, float],
-    weights: tuple[float, ...],
-    arrays: tuple[np.ndarray, ...],
-) -> bool:
-    """Set value and result; return whether the new value is finite.
+class Sweep(ctypes.Structure):
+    """With new = conversion . (state, output): result = factors . (state, new, value) + sum of terms, value = new.
 
-    With old the value on entry and new = conversion . (state, output), result is factors . (state, new, old) plus the
-    sum of weights[j] * arrays[j], and value is new. All are flat, of one length and one dtype; no two overlap.
+    All arrays are flat, of `size` numbers of one dtype, and given by their addresses; no two overlap. A factor 0 of the
+    old value means that it is not read. `fault` becomes 1 if a new value is not finite.
     """
-    fault = False
-    for i in range(result.size):
-        new = conversion[0] * state[i] + conversion[1] * output[i]
-        total = factors[0] * state[i] + factors[1] * new + factors[2] * value[i]
-        result[i] = _add(i, total, weights, arrays)
-        value[i] = new
-        fault |= (new - new) != 0.0
-    return not fault
+
+    _fields_ = (
+        ("taken", _INTEGER),  # parts that a thread has begun; the first field: `_take` counts it up
+        ("parts", _INTEGER),
+        ("size", _INTEGER),
+        ("result", _INTEGER),
+        ("state", _INTEGER),
+        ("output", _INTEGER),
+        ("value", _INTEGER),
+        ("conversion", ctypes.c_double * 2),
+        ("factors", ctypes.c_double * 3),
+        ("terms", _INTEGER),
+        ("weights", ctypes.c_double * MOST_TERMS),
+        ("arrays", _INTEGER * MOST_TERMS),
+        ("fault", _INTEGER),
+    )
+
+
+_POINTER: Any = types.CPointer(numba.from_dtype(np.dtype(Sweep)))  # type: ignore[no-untyped-call]
+
+
+def _take_code(_context: Any, sweep: Any) -> Any:
+    """Return how many parts have been begun, and count one more, at once."""
+
+    def code(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        place = builder.bitcast(arguments[0], context.get_value_type(types.int64).as_pointer())
+        return builder.atomic_rmw("add", place, context.get_constant(types.int64, 1), "monotonic")
+
+    return types.int64(sweep), code
+
+
+def _pointer_code(_context: Any, address: Any) -> Any:
+    """Return an address as a pointer."""
+
+    def code(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], context.get_value_type(types.voidptr))
+
+    return types.voidptr(address), code
+
+
+_take: Any = intrinsic(_take_code)
+_pointer: Any = intrinsic(_pointer_code)
+
+
+def sweep_of(dtype: str) -> Callable[..., bool]:
+    """Return the sweep for float32 or float64."""
+    run, address = _function(dtype)
+
+    def sweep(
+        places: tuple[int, int, int, int],
+        conversion: tuple[float, float],
+        factors: tuple[float, float, float],
+        terms: Sequence[tuple[float, int]],
+        size: int,
+        threads: int,
+        parallel: Callable[..., None] | None,
+    ) -> bool:
+        """Run the sweep, in parts on threads if `parallel` is given; return whether all new values are finite."""
+        weights, arrays = zip(*terms, strict=True) if terms else ((), ())
+        data = Sweep(0, threads, size, *places, conversion, factors, len(terms), weights, arrays)
+        if parallel is None or threads == 1:
+            run(ctypes.byref(data))
+        else:
+            parallel(address, ctypes.byref(data), threads, 0)
+        return data.fault == 0
+
+    return sweep
+
+
+def _function(dtype: str) -> tuple[Callable[..., None], int]:
+    """Compile the function of C for a dtype; return it and its address."""
+    number, width = (np.float32, 4) if dtype == "float32" else (np.float64, 8)
+
+    carray: Any = numba.carray  # type: ignore[attr-defined]
+
+    @numba.njit(error_model="numpy")
+    def block(address: int, first: int, last: int) -> np.ndarray:
+        return carray(_pointer(address + width * first), last - first, number)
+
+    @numba.cfunc(types.void(_POINTER), cache=True, error_model="numpy")
+    def run(pointer: Any) -> None:
+        sweep = carray(pointer, 1)[0]
+        c0, c1 = number(sweep.conversion[0]), number(sweep.conversion[1])
+        f0, f1, f2 = number(sweep.factors[0]), number(sweep.factors[1]), number(sweep.factors[2])
+        fault = False
+        part = _take(pointer)
+        while part < sweep.parts:
+            end = sweep.size * (part + 1) // sweep.parts
+            for first in range(sweep.size * part // sweep.parts, end, BLOCK):
+                last = min(first + BLOCK, end)
+                result, value = block(sweep.result, first, last), block(sweep.value, first, last)
+                state, output = block(sweep.state, first, last), block(sweep.output, first, last)
+                for i in range(result.size):
+                    new = c0 * state[i] + c1 * output[i]
+                    total = f0 * state[i] + f1 * new
+                    result[i] = total + f2 * value[i] if f2 != 0.0 else total
+                    value[i] = new
+                    fault |= (new - new) != 0.0
+                for j in range(sweep.terms):
+                    weight, array = number(sweep.weights[j]), block(sweep.arrays[j], first, last)
+                    for i in range(result.size):
+                        result[i] += weight * array[i]
+            part = _take(pointer)
+        if fault:
+            sweep.fault = 1
+
+    address: int = run.address  # type: ignore[assignment]
+    return ctypes.CFUNCTYPE(None, ctypes.c_void_p)(address), address

@@ -15,7 +15,7 @@ from diffusers.utils.torch_utils import randn_tensor
 
 from ersde_theory import _checks
 from ersde_theory.integrations._diffusers_grid import GridOfScheduler
-from ersde_theory.integrations._stepper import TableauStepper, sum_dtype
+from ersde_theory.integrations._stepper import TableauStepper, in_dtype, sum_dtype
 from ersde_theory.integrations.choice import SCHEMES, chosen_noise_scale
 from ersde_theory.noise_scale import NoiseScale
 
@@ -191,7 +191,8 @@ class ERSDEScheduler(GridOfScheduler):
                 return variance_noise.to(device=sample.device, dtype=sum_dtype(sample))
             return randn_tensor(sample.shape, generator=generator, device=sample.device, dtype=sum_dtype(sample))
 
-        result = stepper.advance(sample, output, normals, conversion=conversion, scale=scale).to(sample.dtype)
+        result = stepper.advance(sample, output, normals, conversion=conversion, scale=scale)
+        result = in_dtype(result, sample.dtype)
         self._check.see(output, f"step {index}, sigma {self._sigma_list[index]:g}", stepper.finite)
         self._step_index = index + 1
         if stepper.finished:
