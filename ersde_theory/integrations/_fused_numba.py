@@ -72,13 +72,61 @@ def _pointer_code(_context: Any, address: Any) -> Any:
     return types.voidptr(address), code
 
 
+carray: Any = numba.carray  # type: ignore[attr-defined]
 _take: Any = intrinsic(_take_code)
 _pointer: Any = intrinsic(_pointer_code)
 
 
+@numba.njit(error_model="numpy")
+def _block(address: int, first: int, last: int, number: Any) -> np.ndarray:
+    """Return a part of the array at an address."""
+    width = np.empty(0, number).itemsize
+    return carray(_pointer(address + width * first), last - first, number)
+
+
+@numba.njit(error_model="numpy")
+def _run(pointer: Any, number: Any) -> None:
+    """Take parts of the sweep as long as there are any."""
+    sweep = carray(pointer, 1)[0]
+    c0, c1 = number(sweep.conversion[0]), number(sweep.conversion[1])
+    f0, f1, f2 = number(sweep.factors[0]), number(sweep.factors[1]), number(sweep.factors[2])
+    fault = False
+    part = _take(pointer)
+    while part < sweep.parts:
+        end = sweep.size * (part + 1) // sweep.parts
+        for first in range(sweep.size * part // sweep.parts, end, BLOCK):
+            last = min(first + BLOCK, end)
+            result, value = _block(sweep.result, first, last, number), _block(sweep.value, first, last, number)
+            state, output = _block(sweep.state, first, last, number), _block(sweep.output, first, last, number)
+            for i in range(result.size):
+                new = c0 * state[i] + c1 * output[i]
+                total = f0 * state[i] + f1 * new
+                result[i] = total + f2 * value[i] if f2 != 0.0 else total
+                value[i] = new
+                fault |= (new - new) != 0.0
+            for j in range(sweep.terms):
+                weight, array = number(sweep.weights[j]), _block(sweep.arrays[j], first, last, number)
+                for i in range(result.size):
+                    result[i] += weight * array[i]
+        part = _take(pointer)
+    if fault:
+        sweep.fault = 1
+
+
+@numba.cfunc(types.void(_POINTER), cache=True)
+def _run_float32(pointer: Any) -> None:
+    _run(pointer, np.float32)
+
+
+@numba.cfunc(types.void(_POINTER), cache=True)
+def _run_float64(pointer: Any) -> None:
+    _run(pointer, np.float64)
+
+
 def sweep_of(dtype: str) -> Callable[..., bool]:
     """Return the sweep for float32 or float64."""
-    run, address = _function(dtype)
+    address: Any = (_run_float64 if dtype == "float64" else _run_float32).address
+    run = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(address)
 
     def sweep(
         places: tuple[int, int, int, int],
@@ -99,44 +147,3 @@ def sweep_of(dtype: str) -> Callable[..., bool]:
         return data.fault == 0
 
     return sweep
-
-
-def _function(dtype: str) -> tuple[Callable[..., None], int]:
-    """Compile the function of C for a dtype; return it and its address."""
-    number, width = (np.float32, 4) if dtype == "float32" else (np.float64, 8)
-
-    carray: Any = numba.carray  # type: ignore[attr-defined]
-
-    @numba.njit(error_model="numpy")
-    def block(address: int, first: int, last: int) -> np.ndarray:
-        return carray(_pointer(address + width * first), last - first, number)
-
-    @numba.cfunc(types.void(_POINTER), cache=True, error_model="numpy")
-    def run(pointer: Any) -> None:
-        sweep = carray(pointer, 1)[0]
-        c0, c1 = number(sweep.conversion[0]), number(sweep.conversion[1])
-        f0, f1, f2 = number(sweep.factors[0]), number(sweep.factors[1]), number(sweep.factors[2])
-        fault = False
-        part = _take(pointer)
-        while part < sweep.parts:
-            end = sweep.size * (part + 1) // sweep.parts
-            for first in range(sweep.size * part // sweep.parts, end, BLOCK):
-                last = min(first + BLOCK, end)
-                result, value = block(sweep.result, first, last), block(sweep.value, first, last)
-                state, output = block(sweep.state, first, last), block(sweep.output, first, last)
-                for i in range(result.size):
-                    new = c0 * state[i] + c1 * output[i]
-                    total = f0 * state[i] + f1 * new
-                    result[i] = total + f2 * value[i] if f2 != 0.0 else total
-                    value[i] = new
-                    fault |= (new - new) != 0.0
-                for j in range(sweep.terms):
-                    weight, array = number(sweep.weights[j]), block(sweep.arrays[j], first, last)
-                    for i in range(result.size):
-                        result[i] += weight * array[i]
-            part = _take(pointer)
-        if fault:
-            sweep.fault = 1
-
-    address: int = run.address  # type: ignore[assignment]
-    return ctypes.CFUNCTYPE(None, ctypes.c_void_p)(address), address
