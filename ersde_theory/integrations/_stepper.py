@@ -332,7 +332,7 @@ class FiniteCheck:
     def __init__(self) -> None:
         self._pending: list[tuple[torch.Tensor, str]] = []
 
-    def see(self, value: torch.Tensor, where: str, finite: bool | None = None) -> None:
+    def see(self, value: torch.Tensor, where: str) -> None:
         """Look at a value.
 
         Parameters
@@ -341,16 +341,12 @@ class FiniteCheck:
             Of the network.
         where : str
             For the message.
-        finite : bool, optional
-            What is known of it.
 
         Raises
         ------
         NonFiniteError
             If it is not finite, on the CPU.
         """
-        if finite:
-            return
         if value.device.type != "cpu":
             self._pending.append((torch.isfinite(value.detach()).all(), where))
             return

@@ -119,7 +119,8 @@ def sample_er_sde(
             return _checked_noise(sampler(sigmas[i], sigmas[i + 1]), x)
 
         state = stepper.advance(state, denoised, normals)
-        check.see(denoised, f"step {i}, sigma {numbers[i]:g}", stepper.finite)
+        if not stepper.finite:
+            check.see(denoised, f"step {i}, sigma {numbers[i]:g}")
     check.finish()
     return in_dtype(state, x.dtype)
 
