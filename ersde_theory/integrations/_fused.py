@@ -54,7 +54,7 @@ def fused_step(
     state, output : Tensor
         Of one shape; not changed.
     value : Tensor or None
-        May be overwritten by the new value: one that is the tensor of no term but the last, and of no one else.
+        Overwritten by the new value if it is the tensor of the last term; it must be that of no other, and no one else's.
     conversion, factors : tuple of float
         Of the two sums.
     terms : sequence of (float, Tensor)
@@ -84,10 +84,10 @@ def fused_step(
         combine(result, factors[0], [(factors[1], new), *terms] if factors[1] != 0.0 else terms)
         return result, new, None
     result, old = torch.empty_like(state), 0.0
-    if value is None:
-        value = torch.empty_like(state)
-    elif terms and terms[-1][1] is value:
+    if value is not None and terms and terms[-1][1] is value:
         *terms, (old, _) = terms
+    else:
+        value = torch.empty_like(state)
     threads, parallel = _threads(state.numel())
     finite = sweep(
         (result.data_ptr(), state.data_ptr(), output.data_ptr(), value.data_ptr()),
@@ -125,14 +125,14 @@ def in_dtype(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
 
 def _sweep_for(state: torch.Tensor, *others: torch.Tensor) -> Callable[..., bool] | None:
     """Return the compiled sweep if it can take these tensors, and pays."""
+    if _combination.compiled_pass(state.numel()) is None or len(others) > MOST_TERMS:
+        return None
     dtype, shape, followed = state.dtype, state.shape, torch.is_grad_enabled()
     for t in (state, *others):
         if type(t) is not torch.Tensor or not t.is_cpu or t.dtype != dtype or t.shape != shape:
             return None
         if not t.is_contiguous() or t.is_neg() or (followed and t.requires_grad):
             return None
-    if _combination.compiled_pass(state.numel()) is None or len(others) > MOST_TERMS:
-        return None
     return _compiled(dtype)
 
 
