@@ -54,7 +54,7 @@ def fused_step(
     state, output : Tensor
         Of one shape; not changed.
     value : Tensor or None
-        Overwritten by the new value if it is the tensor of the last term; it must be that of no other, and no one else's.
+        Overwritten by the new value if it is the tensor of the last term: then of no other, and of no one else.
     conversion, factors : tuple of float
         Of the two sums.
     terms : sequence of (float, Tensor)
