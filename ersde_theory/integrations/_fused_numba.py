@@ -1,7 +1,7 @@
 """A step in one sweep through memory: the network's output to data, and data to the next state.
 
 The arrays of a step on a usual latent do not fit a core's cache, so the time is that of fetching them, and each is
-fetched once here: a block of each at a time. The new value takes the place of one that is used for the last time. It
+fetched once here. The new value takes the place of one that is used for the last time. It
 rounds as NumPy does (no fused operations, terms in their order).
 
 A sweep is described by a structure of addresses and numbers, and run by a function of C that takes one: any number of
@@ -19,9 +19,10 @@ import numpy as np
 from numba import types
 from numba.extending import intrinsic
 
+from ersde_theory._combination_numba import _add
 from ersde_theory.integrations._fused import MOST_TERMS
 
-BLOCK = 1024  # numbers; a block of the result stays in a core's first cache while the terms are added
+UNROLLED = 4  # terms that are added in the same sweep; each further one takes a sweep of its own
 
 _INTEGER = ctypes.c_int64
 
@@ -78,39 +79,60 @@ _pointer: Any = intrinsic(_pointer_code)
 
 
 @numba.njit(error_model="numpy")
-def _block(address: int, first: int, last: int, number: Any) -> np.ndarray:
+def _part(address: int, first: int, last: int, number: Any) -> np.ndarray:
     """Return a part of the array at an address."""
     width = np.empty(0, number).itemsize
     return carray(_pointer(address + width * first), last - first, number)
 
 
 @numba.njit(error_model="numpy")
+def _step(sweep: Any, first: int, last: int, number: Any, weights: Any, arrays: Any) -> bool:
+    """Take the step from one number to another, with these terms; return whether a new value is not finite."""
+    c0, c1 = number(sweep.conversion[0]), number(sweep.conversion[1])
+    f0, f1, f2 = number(sweep.factors[0]), number(sweep.factors[1]), number(sweep.factors[2])
+    result, value = _part(sweep.result, first, last, number), _part(sweep.value, first, last, number)
+    state, output = _part(sweep.state, first, last, number), _part(sweep.output, first, last, number)
+    fault = False
+    for i in range(result.size):
+        new = c0 * state[i] + c1 * output[i]
+        total = f0 * state[i] + f1 * new
+        if f2 != 0.0:
+            total += f2 * value[i]
+        result[i] = _add(i, total, weights, arrays)
+        value[i] = new
+        fault |= (new - new) != 0.0
+    return fault
+
+
+@numba.njit(error_model="numpy")
 def _run(pointer: Any, number: Any) -> None:
     """Take parts of the sweep as long as there are any."""
     sweep = carray(pointer, 1)[0]
-    c0, c1 = number(sweep.conversion[0]), number(sweep.conversion[1])
-    f0, f1, f2 = number(sweep.factors[0]), number(sweep.factors[1]), number(sweep.factors[2])
-    fault = False
+    w, a, terms = sweep.weights, sweep.arrays, sweep.terms
+    w0, w1, w2, w3 = number(w[0]), number(w[1]), number(w[2]), number(w[3])
     part = _take(pointer)
     while part < sweep.parts:
-        end = sweep.size * (part + 1) // sweep.parts
-        for first in range(sweep.size * part // sweep.parts, end, BLOCK):
-            last = min(first + BLOCK, end)
-            result, value = _block(sweep.result, first, last, number), _block(sweep.value, first, last, number)
-            state, output = _block(sweep.state, first, last, number), _block(sweep.output, first, last, number)
+        p, q = sweep.size * part // sweep.parts, sweep.size * (part + 1) // sweep.parts
+        a0, a1 = _part(a[0], p, q, number), _part(a[1], p, q, number)
+        a2, a3 = _part(a[2], p, q, number), _part(a[3], p, q, number)
+        if terms == 0:
+            fault = _step(sweep, p, q, number, (), ())
+        elif terms == 1:
+            fault = _step(sweep, p, q, number, (w0,), (a0,))
+        elif terms == 2:
+            fault = _step(sweep, p, q, number, (w0, w1), (a0, a1))
+        elif terms == 3:
+            fault = _step(sweep, p, q, number, (w0, w1, w2), (a0, a1, a2))
+        else:
+            fault = _step(sweep, p, q, number, (w0, w1, w2, w3), (a0, a1, a2, a3))
+        result = _part(sweep.result, p, q, number)
+        for j in range(UNROLLED, terms):
+            weight, array = number(w[j]), _part(a[j], p, q, number)
             for i in range(result.size):
-                new = c0 * state[i] + c1 * output[i]
-                total = f0 * state[i] + f1 * new
-                result[i] = total + f2 * value[i] if f2 != 0.0 else total
-                value[i] = new
-                fault |= (new - new) != 0.0
-            for j in range(sweep.terms):
-                weight, array = number(sweep.weights[j]), _block(sweep.arrays[j], first, last, number)
-                for i in range(result.size):
-                    result[i] += weight * array[i]
+                result[i] += weight * array[i]
+        if fault:
+            sweep.fault = 1
         part = _take(pointer)
-    if fault:
-        sweep.fault = 1
 
 
 @numba.cfunc(types.void(_POINTER), cache=True)
