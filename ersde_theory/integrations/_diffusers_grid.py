@@ -10,10 +10,9 @@ from diffusers.schedulers.scheduling_utils import SchedulerMixin
 
 from ersde_theory import _checks
 from ersde_theory.integrations._diffusers_schedule import Schedule, flow_schedule, vp_reference, vp_schedule
-from ersde_theory.integrations._stepper import FiniteCheck, TableauStepper
-from ersde_theory.integrations.choice import checked_sigmas, chosen_tableau, unit_of_sigma
+from ersde_theory.integrations._stepper import FiniteCheck, Plan, TableauStepper, chosen_plan
+from ersde_theory.integrations.choice import checked_sigmas, unit_of_sigma
 from ersde_theory.noise_scale import NoiseScale
-from ersde_theory.tableau import Tableau
 
 
 class GridOfScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]  # as all of diffusers' own
@@ -112,7 +111,7 @@ class GridOfScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]  # as 
         else:
             schedule = vp_schedule(self._reference, num_inference_steps, timesteps, sigmas)
         self._use(schedule)
-        self._tableau(0)  # whatever is wrong with the levels is said now
+        self._plan(0)  # whatever is wrong with the levels is said now
         self.num_inference_steps = len(schedule.timesteps)
         self.timesteps = schedule.timesteps.to(device=device)
 
@@ -140,11 +139,11 @@ class GridOfScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]  # as 
         self._begin_index = None
         self._stepper = None
 
-    def _tableau(self, begin: int) -> Tableau:
+    def _plan(self, begin: int) -> Plan:
         """Return the sampler from one of the grid's levels on."""
         flow = bool(self.config["use_flow_sigmas"])
         levels = checked_sigmas(self._sigma_list[begin:], flow=flow)
-        return chosen_tableau(
+        return chosen_plan(
             levels, "flow" if flow else "vp", self.config["scheme"], self.config["scheme_order"], self._phi
         )
 
@@ -183,15 +182,15 @@ class GridOfScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]  # as 
             if begin >= self.num_inference_steps:
                 msg = f"begin_index: expected an index below {self.num_inference_steps}, got {begin}"
                 raise ValueError(msg)
-            self._stepper, self._step_index = TableauStepper(self._tableau(begin)), begin
+            self._stepper, self._step_index = TableauStepper(self._plan(begin)), begin
             self._check = FiniteCheck()
         index = self._step_index
         if self._stepper.finished or index is None:
             msg = f"step: expected {self.num_inference_steps} steps, got another; set_timesteps starts a new run"
             raise ValueError(msg)
-        known = not isinstance(timestep, torch.Tensor) or timestep.device.type == "cpu"  # or the host would wait
-        if known and number_of(timestep) != self._timestep_list[index]:
-            msg = f"timestep: expected {self._timestep_list[index]:g} at step {index}, got {number_of(timestep):g}"
+        known = not isinstance(timestep, torch.Tensor) or timestep.is_cpu  # or the host would wait
+        if known and (number := number_of(timestep)) != self._timestep_list[index]:
+            msg = f"timestep: expected {self._timestep_list[index]:g} at step {index}, got {number:g}"
             raise ValueError(msg)
         return self._stepper
 

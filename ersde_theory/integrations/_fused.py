@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import importlib.util
-import itertools
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
-import numpy as np
 import torch
 
 from ersde_theory import _combination
 from ersde_theory._combination import combine
 
-WORTH_THREADS = 2**20  # numbers; handing a part to another thread takes up to 0.1 ms, as long as 2^18 of them
+WORTH_THREADS = 2**16  # numbers; handing a part to a thread of torch takes about as long as 2^13 of them
+MOST_TERMS = 16  # that the compiled sweep has room for
+_PROCESS = os.getpid()
 
 Terms = Sequence[tuple[float, torch.Tensor]]
 Pair = tuple[float, float]
@@ -54,7 +54,7 @@ def fused_step(
     state, output : Tensor
         Of one shape; not changed.
     value : Tensor or None
-        May be overwritten by the new value: one that is the tensor of no term but the last, and of no one else.
+        Overwritten by the new value if it is the tensor of the last term: then of no other, and of no one else.
     conversion, factors : tuple of float
         Of the two sums.
     terms : sequence of (float, Tensor)
@@ -76,85 +76,99 @@ def fused_step(
     [3.0, 2.0]
     """
     dtype = sum_dtype(state)
-    state, output = state.to(dtype), output.to(dtype)
-    tensors = (state, output, *(tensor for _, tensor in terms))
-    compiled = _compiled() if _suits(tensors) else None
-    if compiled is None:
+    state, output = in_dtype(state, dtype), in_dtype(output, dtype)
+    sweep = _sweep_for(state, output, *(tensor for _, tensor in terms))
+    if sweep is None:
         new = output * conversion[1] if conversion[0] == 0.0 else torch.add(state, output, alpha=conversion[1])
         result = state.clone(memory_format=torch.contiguous_format)
         combine(result, factors[0], [(factors[1], new), *terms] if factors[1] != 0.0 else terms)
         return result, new, None
-    result = torch.empty_like(state)
-    old = 0.0
+    result, old = torch.empty_like(state), 0.0
     if value is not None and terms and terms[-1][1] is value:
         *terms, (old, _) = terms
-    elif value is None:
-        value = torch.zeros_like(state)  # read with the weight 0
-    finite = _on_threads(compiled, (result, state, output, value), conversion, (*factors, old), terms)
+    else:
+        value = torch.empty_like(state)
+    threads, parallel = _threads(state.numel())
+    finite = sweep(
+        (result.data_ptr(), state.data_ptr(), output.data_ptr(), value.data_ptr()),
+        conversion,
+        (*factors, old),
+        [(weight, tensor.data_ptr()) for weight, tensor in terms],
+        state.numel(),
+        threads,
+        parallel,
+    )
     return result, value, finite
 
 
-def _suits(tensors: Sequence[torch.Tensor]) -> bool:
-    """Return whether the compiled sweep can take these tensors, and pays."""
-    first = tensors[0]
-    return _combination.compiled_pass(first.numel()) is not None and all(
-        type(t) is torch.Tensor
-        and t.device.type == "cpu"
-        and t.dtype == first.dtype
-        and t.shape == first.shape
-        and t.is_contiguous()
-        and not (t.requires_grad and torch.is_grad_enabled())
-        for t in tensors
-    )
+def in_dtype(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """Return a tensor in a dtype, itself where it has it: asking first is quicker than ``Tensor.to``.
+
+    Parameters
+    ----------
+    tensor : Tensor
+        Of any dtype.
+    dtype : torch.dtype
+        The one wanted.
+
+    Returns
+    -------
+    Tensor
+
+    Examples
+    --------
+    >>> in_dtype(torch.ones(1), torch.float64)
+    tensor([1.], dtype=torch.float64)
+    """
+    return tensor if tensor.dtype == dtype else tensor.to(dtype)
 
 
-def _on_threads(
-    compiled: Callable[..., bool],
-    tensors: tuple[torch.Tensor, ...],
-    conversion: Pair,
-    factors: tuple[float, float, float],
-    terms: Terms,
-) -> bool:
-    """Run the sweep, a part of it on each of torch's threads."""
-    flat = [_flat(t) for t in tensors]
-    arrays = [_flat(t) for _, t in terms]
-    number, size = flat[0].dtype.type, flat[0].size
-    pairs = tuple(map(number, conversion)), tuple(map(number, factors))
-    weights = tuple(number(weight) for weight, _ in terms)
-
-    def run(first: int, last: int) -> bool:
-        return compiled(*(a[first:last] for a in flat), *pairs, weights, tuple(a[first:last] for a in arrays))
-
-    threads = torch.get_num_threads() if size >= WORTH_THREADS else 1
-    if threads == 1:
-        return run(0, size)
-    cuts = [size * i // threads for i in range(threads + 1)]
-    pool = _pool(os.getpid(), threads - 1)
-    others = [pool.submit(run, *part) for part in itertools.pairwise(cuts[1:])]
-    finite = run(*cuts[:2])
-    return all([finite, *(other.result() for other in others)])
+def _sweep_for(state: torch.Tensor, *others: torch.Tensor) -> Callable[..., bool] | None:
+    """Return the compiled sweep if it can take these tensors, and pays."""
+    if _combination.compiled_pass(state.numel()) is None or len(others) > MOST_TERMS:
+        return None
+    dtype, shape, followed = state.dtype, state.shape, torch.is_grad_enabled()
+    for t in (state, *others):
+        if type(t) is not torch.Tensor or not t.is_cpu or t.dtype != dtype or t.shape != shape:
+            return None
+        if not t.is_contiguous() or t.is_neg() or (followed and t.requires_grad):
+            return None
+    return _compiled(dtype)
 
 
-def _flat(tensor: torch.Tensor) -> np.ndarray:
-    """Return a contiguous tensor's memory as a flat array."""
-    return (tensor.detach() if tensor.requires_grad else tensor).numpy().reshape(-1)
+def _threads(size: int) -> tuple[int, Callable[..., None] | None]:
+    """Return how many of torch's threads are worth having, and what runs a function on them.
 
-
-@functools.cache
-def _pool(process: int, workers: int) -> ThreadPoolExecutor:  # noqa: ARG001
-    """Return the threads of a process: a forked one has none of its parent's."""
-    return ThreadPoolExecutor(workers, thread_name_prefix="step")
+    One in a forked process: the threads of its parent are not there, and torch itself would wait for them.
+    """
+    if size < WORTH_THREADS or os.getpid() != _PROCESS:
+        return 1, None
+    threads, parallel = torch.get_num_threads(), _parallel_of_torch()
+    return (1, None) if parallel is None else (threads, parallel)
 
 
 @functools.cache
-def _compiled() -> Callable[..., bool] | None:
-    """Return the compiled sweep, or None where numba is not installed."""
+def _parallel_of_torch() -> Callable[..., None] | None:
+    """Return ``GOMP_parallel(function, data, threads, 0)`` of the OpenMP that torch is linked to, if it has it.
+
+    Threads of our own would have to be woken (0.1 ms) and would compete with torch's, which wait in a loop between
+    two operations. OpenMP keeps threads apart for each thread that calls it. numba's way to OpenMP is closed: its
+    start sets the number of threads of torch as well, and it ends a forked process.
+    """
+    parallel = getattr(ctypes.CDLL(torch._C.__file__), "GOMP_parallel", None)
+    if parallel is not None:
+        parallel.argtypes, parallel.restype = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint), None
+    return parallel
+
+
+@functools.cache
+def _compiled(dtype: torch.dtype) -> Callable[..., bool] | None:
+    """Return the compiled sweep of a dtype, or None where numba is not installed."""
     if importlib.util.find_spec("numba") is None:
         return None
     from ersde_theory.integrations import _fused_numba
 
-    kernel: Callable[..., bool] = _fused_numba.step
-    return kernel
+    return _fused_numba.sweep_of("float64" if dtype == torch.float64 else "float32")
 
 
-__all__ = ["fused_step", "sum_dtype"]
+__all__ = ["fused_step", "in_dtype", "sum_dtype"]

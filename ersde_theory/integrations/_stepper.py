@@ -7,13 +7,16 @@ network value; between two values it makes one linear combination, into which al
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 
 from ersde_theory._finite_watch import NonFiniteError, all_finite
-from ersde_theory.integrations._fused import fused_step, sum_dtype
+from ersde_theory.integrations._fused import fused_step, in_dtype, sum_dtype
+from ersde_theory.integrations.choice import chosen_tableau
+from ersde_theory.noise_scale import NoiseScale
 from ersde_theory.tableau import Tableau
 
 
@@ -86,6 +89,103 @@ def steps_of(tab: Tableau) -> tuple[Step, ...]:
     return tuple(found)
 
 
+@dataclass(frozen=True)
+class Plan:
+    """All that a run of a tableau needs to know, found once.
+
+    Attributes
+    ----------
+    tab : Tableau
+        The sampler.
+    steps : tuple of Step
+        One for each evaluation.
+    units : tuple of (float, float)
+        The alpha and sigma of each evaluation.
+    last_used : tuple of tuple of int
+        For each step the evaluations that no later one uses, the oldest first.
+
+    Examples
+    --------
+    >>> from ersde_theory import NoiseScale
+    >>> chosen_plan((4.0, 2.0, 1.0), "ve", "adams", 2, NoiseScale.ode()).last_used
+    ((), (0, 1))
+    """
+
+    tab: Tableau
+    steps: tuple[Step, ...]
+    units: tuple[tuple[float, float], ...]
+    last_used: tuple[tuple[int, ...], ...]
+
+
+def plan_of(tab: Tableau) -> Plan:
+    """Return the plan of a tableau.
+
+    Parameters
+    ----------
+    tab : Tableau
+        The sampler; its row 0 feeds its first evaluation.
+
+    Returns
+    -------
+    Plan
+
+    Raises
+    ------
+    ValueError
+        If rows come before the first evaluation.
+
+    Examples
+    --------
+    >>> from ersde_theory import NoiseScale, TimeGrid, schemes
+    >>> plan_of(schemes.er_sde(TimeGrid([4.0, 1.0, 0.0]), NoiseScale.ode(), 1)).units
+    ((1.0, 4.0), (1.0, 1.0))
+    """
+    steps = steps_of(tab)
+    last = {k: max(k, i) for i, step in enumerate(steps) for k, _ in step.data}
+    last_used = tuple(tuple(k for k in range(i + 1) if last.get(k, k) == i) for i in range(len(steps)))
+    fed = tab.evaluation >= 0
+    return Plan(tab, steps, tuple(zip(tab.alpha[fed].tolist(), tab.sigma[fed].tolist(), strict=True)), last_used)
+
+
+@functools.lru_cache(maxsize=64)
+def chosen_plan(
+    levels: tuple[float, ...], process: str, scheme: str, order: int | None, noise_scale: NoiseScale
+) -> Plan:
+    """Return the plan of :func:`~ersde_theory.integrations.choice.chosen_tableau`, whose arguments these are.
+
+    Parameters
+    ----------
+    levels : tuple of float
+        Noise levels.
+    process : str
+        Kind of coordinates.
+    scheme : str
+        Name of the scheme.
+    order : int or None
+        Of the scheme.
+    noise_scale : NoiseScale
+        phi.
+
+    Returns
+    -------
+    Plan
+
+    Raises
+    ------
+    TypeError, ValueError
+        As there.
+    NotAdmissible
+        If phi is not admissible on the levels.
+
+    Examples
+    --------
+    >>> from ersde_theory import NoiseScale
+    >>> len(chosen_plan((4.0, 2.0, 1.0), "ve", "adams", 2, NoiseScale.ode()).steps)
+    2
+    """
+    return plan_of(chosen_tableau(levels, process, scheme, order, noise_scale))
+
+
 def _used(sums: dict[int, float]) -> tuple[tuple[int, float], ...]:
     """Return the columns with a weight, the newest first."""
     return tuple((k, sums[k]) for k in sorted(sums, reverse=True) if sums[k] != 0.0)
@@ -100,8 +200,8 @@ class TableauStepper:
 
     Parameters
     ----------
-    tab : Tableau
-        The sampler; its row 0 feeds its first evaluation.
+    sampler : Tableau or Plan
+        The sampler, whose row 0 feeds its first evaluation.
     noise_factor : float
         Multiplies every draw's weight; 1 is the sampler as it is.
 
@@ -121,18 +221,14 @@ class TableauStepper:
     2.5
     """
 
-    def __init__(self, tab: Tableau, noise_factor: float = 1.0) -> None:
-        self.tab = tab
-        self.steps = steps_of(tab)
+    def __init__(self, sampler: Tableau | Plan, noise_factor: float = 1.0) -> None:
+        self._plan = sampler if isinstance(sampler, Plan) else plan_of(sampler)
+        self.tab, self.steps = self._plan.tab, self._plan.steps
         self.index = 0
         self.finite: bool | None = None
         self._noise_factor = noise_factor
         self._shape: torch.Size | None = None
         self._values: dict[int, tuple[float, torch.Tensor]] = {}
-        last_use = {k: i for i, step in enumerate(self.steps) for k, _ in step.data}
-        self._last_use = [last_use.get(k, -1) for k in range(len(self.steps))]
-        fed = tab.evaluation >= 0
-        self._units = list(zip(tab.alpha[fed].tolist(), tab.sigma[fed].tolist(), strict=True))
 
     @property
     def finished(self) -> bool:
@@ -142,7 +238,7 @@ class TableauStepper:
     @property
     def unit(self) -> tuple[float, float]:
         """The alpha and sigma at which the next value is taken."""
-        return self._units[self.index]
+        return self._plan.units[self.index]
 
     def advance(
         self,
@@ -195,11 +291,12 @@ class TableauStepper:
                 newest = weight * scale
             else:
                 terms.append((weight * self._values[k][0], self._values[k][1]))
-        oldest = min(self._values, default=index)
-        free = self._values[oldest][1] if oldest < index and self._last_use[oldest] <= index else None
+        last_used = self._plan.last_used[index]
+        oldest = step.data[-1][0] if step.data else index
+        free = self._values[oldest][1] if oldest < index and oldest in last_used else None
         result, value, self.finite = fused_step(state, output, free, conversion, (step.factor, newest), terms)
         self._values[index] = (scale, value)
-        for k in [k for k in self._values if self._last_use[k] <= index]:
+        for k in last_used:
             del self._values[k]
         self.index += 1
         return result
@@ -209,10 +306,11 @@ class TableauStepper:
         if output.shape != state.shape:
             msg = f"output: expected shape {tuple(state.shape)}, got {tuple(output.shape)}"
             raise ValueError(msg)
-        if self._shape is not None and state.shape != self._shape:
+        if self._shape is None:
+            self._shape = state.shape
+        elif state.shape != self._shape:
             msg = f"state: expected shape {tuple(self._shape)} as in the step before, got {tuple(state.shape)}"
             raise ValueError(msg)
-        self._shape = state.shape
 
 
 class FiniteCheck:
@@ -234,7 +332,7 @@ class FiniteCheck:
     def __init__(self) -> None:
         self._pending: list[tuple[torch.Tensor, str]] = []
 
-    def see(self, value: torch.Tensor, where: str, finite: bool | None = None) -> None:
+    def see(self, value: torch.Tensor, where: str) -> None:
         """Look at a value.
 
         Parameters
@@ -243,16 +341,12 @@ class FiniteCheck:
             Of the network.
         where : str
             For the message.
-        finite : bool, optional
-            What is known of it.
 
         Raises
         ------
         NonFiniteError
             If it is not finite, on the CPU.
         """
-        if finite:
-            return
         if value.device.type != "cpu":
             self._pending.append((torch.isfinite(value.detach()).all(), where))
             return
@@ -277,4 +371,15 @@ def _not_finite(where: str) -> NonFiniteError:
     return NonFiniteError(f"model: expected finite values, got nan or inf at {where}")
 
 
-__all__ = ["FiniteCheck", "NonFiniteError", "Step", "TableauStepper", "steps_of", "sum_dtype"]
+__all__ = [
+    "FiniteCheck",
+    "NonFiniteError",
+    "Plan",
+    "Step",
+    "TableauStepper",
+    "chosen_plan",
+    "in_dtype",
+    "plan_of",
+    "steps_of",
+    "sum_dtype",
+]

@@ -15,7 +15,7 @@ from diffusers.utils.torch_utils import randn_tensor
 
 from ersde_theory import _checks
 from ersde_theory.integrations._diffusers_grid import GridOfScheduler
-from ersde_theory.integrations._stepper import TableauStepper, sum_dtype
+from ersde_theory.integrations._stepper import TableauStepper, in_dtype, sum_dtype
 from ersde_theory.integrations.choice import SCHEMES, chosen_noise_scale
 from ersde_theory.noise_scale import NoiseScale
 
@@ -191,8 +191,10 @@ class ERSDEScheduler(GridOfScheduler):
                 return variance_noise.to(device=sample.device, dtype=sum_dtype(sample))
             return randn_tensor(sample.shape, generator=generator, device=sample.device, dtype=sum_dtype(sample))
 
-        result = stepper.advance(sample, output, normals, conversion=conversion, scale=scale).to(sample.dtype)
-        self._check.see(output, f"step {index}, sigma {self._sigma_list[index]:g}", stepper.finite)
+        result = stepper.advance(sample, output, normals, conversion=conversion, scale=scale)
+        result = in_dtype(result, sample.dtype)
+        if not stepper.finite:
+            self._check.see(output, f"step {index}, sigma {self._sigma_list[index]:g}")
         self._step_index = index + 1
         if stepper.finished:
             self._check.finish()

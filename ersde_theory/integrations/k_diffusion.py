@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ersde_theory import _checks
-from ersde_theory.integrations._stepper import FiniteCheck, TableauStepper, sum_dtype
-from ersde_theory.integrations.choice import checked_sigmas, chosen_noise_scale, chosen_tableau
+from ersde_theory.integrations._stepper import FiniteCheck, TableauStepper, chosen_plan, in_dtype, sum_dtype
+from ersde_theory.integrations.choice import checked_sigmas, chosen_noise_scale
 
 if TYPE_CHECKING:
     from ersde_theory.noise_scale import NoiseScale
@@ -103,13 +103,13 @@ def sample_er_sde(
     numbers = _listed(sigmas)
     levels = checked_sigmas(numbers, flow=is_flow)
     phi = chosen_noise_scale(noise_scale, eta)
-    tab = chosen_tableau(levels, "flow" if is_flow else "ve", scheme, order, phi)
-    stepper = TableauStepper(tab, _checks.nonnegative_number(s_noise, "s_noise"))
+    plan = chosen_plan(levels, "flow" if is_flow else "ve", scheme, order, phi)
+    stepper = TableauStepper(plan, _checks.nonnegative_number(s_noise, "s_noise"))
     sampler = noise_sampler or _default_noise_sampler(x, kwargs.get("seed"))
     check, ones = FiniteCheck(), x.new_ones([x.shape[0]])
-    state = x.to(sum_dtype(x))
+    state = in_dtype(x, sum_dtype(x))
     for i in _counted(len(levels) - 1, disable):
-        seen = state.to(x.dtype)
+        seen = in_dtype(state, x.dtype)
         denoised = model(seen, sigmas[i] * ones, **kwargs)
         _check_shape(denoised, x)
         if callback is not None:
@@ -119,9 +119,10 @@ def sample_er_sde(
             return _checked_noise(sampler(sigmas[i], sigmas[i + 1]), x)
 
         state = stepper.advance(state, denoised, normals)
-        check.see(denoised, f"step {i}, sigma {numbers[i]:g}", stepper.finite)
+        if not stepper.finite:
+            check.see(denoised, f"step {i}, sigma {numbers[i]:g}")
     check.finish()
-    return state.to(x.dtype)
+    return in_dtype(state, x.dtype)
 
 
 def is_flow_model(model: Any) -> bool:

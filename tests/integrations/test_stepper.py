@@ -4,6 +4,10 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -157,6 +161,60 @@ def test_compiled_sweep_notices_what_is_not_finite():
         stepper = TableauStepper(tab)
         stepper.advance(x, output)
         assert stepper.finite is expected
+
+
+def sweep_of_large_state(threads):
+    """Return what the compiled sweep makes of one step on so many threads; the new value has a nan."""
+    generator, before = torch.Generator().manual_seed(2), torch.get_num_threads()
+    state, output, value, term = torch.randn(4, 70_001, generator=generator)
+    output[69_999] = float("nan")
+    torch.set_num_threads(threads)
+    try:
+        return _fused.fused_step(state, output, value, (1.0, -0.5), (0.9, 0.2), [(0.3, term), (0.1, value)])
+    finally:
+        torch.set_num_threads(before)
+
+
+def same_bits(got, want):
+    """Return whether two steps are the same bit for bit."""
+    return all(torch.equal(a.view(torch.int32), b.view(torch.int32)) for a, b in zip(got[:2], want[:2], strict=True))
+
+
+def test_compiled_sweep_has_the_same_bits_on_any_number_of_threads_and_from_several_at_once():
+    """Assert that parts fit together, that a nan in the last is seen, and that callers do not disturb each other."""
+    pytest.importorskip("numba")
+    want = sweep_of_large_state(1)
+    assert want[2] is False
+    with ThreadPoolExecutor(4) as pool:
+        for got in [sweep_of_large_state(3), *pool.map(sweep_of_large_state, [2] * 40)]:
+            assert same_bits(got, want)
+            assert got[2] is False
+    broken = (want[0], torch.cat([want[1][:-1], want[1][:1]]))  # a last number that nobody has written
+    assert not same_bits(broken, want)
+
+
+IN_A_CHILD = """
+import os, signal, torch
+from ersde_theory.integrations import _fused
+torch.set_num_threads(2)
+x = torch.ones(2**20)
+x.add(x), _fused.fused_step(x, x, None, (0.0, 1.0), (0.5, 0.5), [])  # torch's threads are at work
+assert _fused._threads(2**20)[0] == (1 if _fused._parallel_of_torch() is None else 2)
+child = os.fork()
+if child == 0:
+    signal.alarm(20)
+    assert _fused._threads(2**20) == (1, None)
+    same = torch.equal(_fused.fused_step(x, x, None, (0.0, 1.0), (0.5, 0.5), [])[0][::4096], x[::4096])
+    os._exit(0 if same else 1)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system does not fork")
+def test_compiled_sweep_takes_one_thread_in_a_forked_process():
+    """Assert that a step in a child, where torch's threads are missing, neither waits for them nor is wrong."""
+    pytest.importorskip("numba")
+    subprocess.run([sys.executable, "-W", "ignore", "-c", IN_A_CHILD], check=True, timeout=60)
 
 
 def test_join_of_first_order_parts_is_the_whole_and_needs_a_common_state():
