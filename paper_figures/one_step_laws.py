@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from typing import TYPE_CHECKING
 
@@ -58,11 +57,7 @@ def compute(settings: Settings) -> Record:
     ``math.md`` section 7.
     """
     from ersde_theory.errors import one_step_error
-    from ersde_theory.network_errors import Journal
-    from ersde_theory.network_errors._effort import FULL, QUICK
-    from ersde_theory.network_errors._measurement import Memo
-    from ersde_theory.network_errors._subject import law_subject
-    from ersde_theory.network_errors.one_step import measure_one_step
+    from ersde_theory.network_errors.trial import QUICK_LEVELS, one_step_of_law
     from ersde_theory.noise_scale import NoiseScale
     from ersde_theory.problems import problem
 
@@ -71,13 +66,8 @@ def compute(settings: Settings) -> Record:
     if digits is None:
         message = "figure: expected docs/records/network-one-step.json of the repository, found none"
         raise FileNotFoundError(message)
-    paths, chosen = (_FEW, QUICK.levels) if settings.quick else (_PATHS, tuple(digits["level"].tolist()))
-    effort = dataclasses.replace(FULL, one_step_paths=paths, levels=chosen)
-    found = []
-    for name in _LAWS:
-        law = problem(name).make_law()
-        subject = law_subject(name, law, law.sample(1, noise_level=0.0, seed=0), _RANGE, precision="float64")
-        found.append(measure_one_step(subject, effort, Memo(Journal(None), {}, lambda: None), settings.seed))
+    paths, chosen = (_FEW, QUICK_LEVELS) if settings.quick else (_PATHS, tuple(digits["level"].tolist()))
+    found = [one_step_of_law(name, problem(name).make_law(), _RANGE, chosen, paths, settings.seed) for name in _LAWS]
     middle = len(digits["step"]) // 2
     levels, length = np.array(chosen), float(digits["step"][middle])
     places = [digits["level"].tolist().index(level) for level in chosen]
