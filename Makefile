@@ -80,7 +80,7 @@ test-s3: $(VENV)/.test
 	$(BIN)/python -m pytest --quiet tests/studies/test_export_to_s3.py
 
 test: lint types
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --quiet $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal --quiet $(PYTEST_ARGS)
 
 # What must work where torch and numba are not installed. `make verify` covers ledger, report and derivations; notebooks and
 # site have no lane of their own. Examples of the packages that are about torch need it; their tests skip themselves. Other
@@ -88,7 +88,7 @@ test: lint types
 test-minimal: $(VENV)/.unit
 	@if $(BIN)/python -c 'import torch' 2>/dev/null; then \
 	echo "error: $(VENV) has torch; run: make $@ VENV=.venv-minimal" >&2; exit 1; fi
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --quiet \
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal --quiet \
 	--doctest-ignore-import-errors $(addprefix --ignore=tests/,claims report derivations notebooks docs) -m "not slow" \
 	$(addprefix --ignore=ersde_theory/,audit claims derivations integrations laboratory models network_errors report) \
 	--ignore=paper_figures $(PYTEST_ARGS)

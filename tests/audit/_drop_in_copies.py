@@ -7,14 +7,15 @@ from unittest import mock
 
 from ersde_theory import Tableau
 from ersde_theory.integrations import k_diffusion as drop_in
+from ersde_theory.integrations._stepper import plan_of
 
 
 def with_table(plant: Callable[[Tableau], Tableau]) -> Callable:
     """Return a copy of the drop-in that runs ``plant(tab)`` in place of the table that it chooses."""
-    chosen = drop_in.chosen_tableau
+    chosen = drop_in.chosen_plan
 
     def sample(model, x, sigmas, **options):
-        with mock.patch.object(drop_in, "chosen_tableau", lambda *names: plant(chosen(*names))):
+        with mock.patch.object(drop_in, "chosen_plan", lambda *names: plan_of(plant(chosen(*names).tab))):
             return drop_in.sample_er_sde(model, x, sigmas, **options)
 
     return sample
