@@ -239,8 +239,10 @@ def study(
 
     Examples
     --------
-    >>> study(trials=0, workers=1).settings["twins_missed"]
-    0
+    >>> study(trials=1, workers=0)
+    Traceback (most recent call last):
+        ...
+    ValueError: max_workers must be greater than 0
     """
     begin = time.perf_counter()
     tell = advance or (lambda: None)
