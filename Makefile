@@ -89,7 +89,7 @@ test-minimal: $(VENV)/.unit
 	@if $(BIN)/python -c 'import torch' 2>/dev/null; then \
 	echo "error: $(VENV) has torch; run: make $@ VENV=.venv-minimal" >&2; exit 1; fi
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal --quiet \
-	--doctest-ignore-import-errors $(addprefix --ignore=tests/,claims report derivations notebooks docs) -m "not slow" \
+	--doctest-ignore-import-errors $(addprefix --ignore=tests/,claims docs derivations errors laboratory notebooks report) -m "not slow" \
 	$(addprefix --ignore=ersde_theory/,audit claims derivations integrations laboratory models network_errors report) \
 	--ignore=paper_figures $(PYTEST_ARGS)
 
