@@ -1,8 +1,8 @@
 """A step in one sweep through memory: the network's output to data, and data to the next state.
 
 The arrays of a step on a usual latent do not fit a core's cache, so the time is that of fetching them, and each is
-fetched once here. The new value takes the place of one that is used for the last time. It
-rounds as NumPy does (no fused operations, terms in their order).
+fetched once here. The new value takes the place of one that is used for the last time. It rounds as NumPy does (no
+fused operations, terms in their order).
 
 A sweep is described by a structure of addresses and numbers, and run by a function of C that takes one: any number of
 threads may call it at once on the same structure, and share the parts among them.

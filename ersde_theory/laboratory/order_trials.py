@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ersde_theory import _checks
 from ersde_theory.catalogue import Scheme, scheme, scheme_names
 from ersde_theory.laboratory._faults import FAULTS, Fault
 from ersde_theory.laboratory._measure import declared_order, measure
@@ -237,14 +238,20 @@ def study(
     Record
         Named ``order-trials``; its settings count the wrong, the undecided and the missed.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If the number of processes is no integer above 0.
+
     Examples
     --------
     >>> study(trials=1, workers=0)
     Traceback (most recent call last):
         ...
-    ValueError: max_workers must be greater than 0
+    ValueError: workers: expected an integer >= 1, got 0
     """
     begin = time.perf_counter()
+    _checks.integer(workers, "workers", minimum=1)
     tell = advance or (lambda: None)
     numbers = range(first, first + trials)
     found: list[Measurement] = []

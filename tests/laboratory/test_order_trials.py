@@ -122,6 +122,13 @@ def test_twin_on_gaussian_data_is_contradicted_and_the_sound_scheme_is_not(numbe
     assert not sound.contradicts
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [k for k in range(len(twins())) if k not in QUICK_TWINS])
+def test_twin_on_a_mixture_is_contradicted(number):
+    """Assert that no broken twin is called open or right where errors are sampled or propagated either."""
+    assert run_twin(number).contradicts
+
+
 RIGHT = measure("er_sde-2", "reverse_sde", "gaussian", "exact")
 WRONG = replace(RIGHT, declared=4.0)
 OPEN = measure("er_sde-2-released", "ode", "gaussian", "exact", steps=(10, 20, 40, 80))
