@@ -1,17 +1,15 @@
-"""The compiled pass of :mod:`ersde_theory._combination`: optional, one sweep through memory.
-
-It rounds as NumPy does (no fused operations, terms in their order), so that a result does not depend on which
-pass made it. The sum over the arrays is unrolled when it is compiled, once for each number of arrays: a loop
-over them inside the loop over the numbers is not vectorised, and five times slower.
-"""
+"""The compiled pass of :mod:`ersde_theory._combination`: optional, one sweep through memory."""
 
 from __future__ import annotations
 
+import ctypes
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numba
 import numpy as np
-from numba.extending import overload
+
+from ersde_theory._sweep_numba import FIELDS, UNROLLED, add, in_parts, part, signature
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
@@ -22,28 +20,56 @@ def combine(state: np.ndarray, factor: float, weights: tuple[float, ...], arrays
     """
     fault = False
     for i in range(state.size):
-        new = _add(i, factor * state[i], weights, arrays)
+        new = add(i, factor * state[i], weights, arrays)
         state[i] = new
         fault |= new - new != 0.0
     return not fault
 
 
-def _add(i: Any, total: Any, weights: Any, arrays: Any) -> Any:
-    """Return total + sum of weights[j] * arrays[j][i]. Compiled code only: see the overload."""
-    raise NotImplementedError
+class Combination(ctypes.Structure):
+    """The result is the state: it becomes factor * state + sum of terms. It is looked at."""
+
+    _fields_ = (
+        *FIELDS,
+        ("factor", ctypes.c_double),
+    )
 
 
-@overload(_add)
-def _add_unrolled(i: Any, total: Any, weights: Any, arrays: Any) -> Any:  # noqa: ARG001
-    """Return, for one number of arrays, the code that adds the first and leaves the others to the same."""
-    if len(arrays) == 0:
+@numba.njit(error_model="numpy")
+def _step(sweep: Any, first: int, last: int, number: Any, weights: Any, arrays: Any) -> bool:
+    """Combine from one number to another, with these terms; return whether a number is not finite then."""
+    return not combine(part(sweep.result, first, last, number), number(sweep.factor), weights, arrays)
 
-        def added(i: Any, total: Any, weights: Any, arrays: Any) -> Any:  # noqa: ARG001
-            return total
 
-    else:
+_run = in_parts(_step)
 
-        def added(i: Any, total: Any, weights: Any, arrays: Any) -> Any:
-            return _add(i, total + weights[0] * arrays[0][i], weights[1:], arrays[1:])
 
-    return added
+@numba.cfunc(signature(Combination), cache=True)
+def _run_float32(pointer: Any) -> None:
+    _run(pointer, np.float32)
+
+
+@numba.cfunc(signature(Combination), cache=True)
+def _run_float64(pointer: Any) -> None:
+    _run(pointer, np.float64)
+
+
+def sweep_of(dtype: str, shared: Callable[[int], Callable[[Any, int], None]]) -> Callable[..., bool]:
+    """Return what combines flat arrays of float32 or float64, given by their addresses, on threads.
+
+    ``shared(address)`` returns what calls the function of C at an address on a structure, on so many threads.
+    """
+    address: Any = (_run_float64 if dtype == "float64" else _run_float32).address
+    run_parts = shared(address)
+
+    def sweep(state: int, factor: float, terms: Sequence[tuple[float, int]], size: int, threads: int) -> bool:
+        """Combine; return whether the state is finite then."""
+        fault = 0
+        for first in range(0, len(terms), UNROLLED):
+            weights, arrays = zip(*terms[first : first + UNROLLED], strict=True)
+            data = Combination(0, threads, 0, size, state, len(weights), weights, arrays, factor)
+            run_parts(data, threads)
+            fault, factor = fault | data.fault, 1.0
+        return fault == 0
+
+    return sweep

@@ -9,22 +9,19 @@ round as the compiled pass does: which of the two is taken depends on the size o
 from __future__ import annotations
 
 import functools
-import itertools
-import os
 import threading
 import warnings
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
 from ersde_theory import _combination
+from ersde_theory._torch_threads import shared, threads_worth
 
 if TYPE_CHECKING:
     from ersde_theory._combination import Terms
 
-WORTH_THREADS = 2**18  # handing a part to another thread takes about as long as 2^16 numbers
 WORTH_COMPILING = 2**20  # below it a GPU spends its time on launching kernels, not on memory
 
 
@@ -32,10 +29,11 @@ def combine(state: torch.Tensor, factor: float, terms: Terms) -> bool | None:
     """Set ``state`` to ``factor * state`` plus each weight times its array: see :func:`_combination.combine`."""
     if terms and _one_kind(state, [array for _, array in terms]):
         if state.device.type == "cpu":
-            compiled = _combination.compiled_pass(state.numel())
-            if compiled is not None:
-                torch.autograd.graph.increment_version(state)  # numba changes it behind torch's back
-                return _on_threads(compiled, state, factor, terms)
+            if _combination.compiled_pass(state.numel()) is not None:
+                torch.autograd.graph.increment_version(state)  # it is changed behind torch's back
+                places = [(weight, array.data_ptr()) for weight, array in terms]
+                size = state.numel()
+                return _sweep(state.dtype)(state.data_ptr(), factor, places, size, threads_worth(size))
         elif state.device.type == "cuda" and state.numel() >= WORTH_COMPILING and _in_one_kernel(state, factor, terms):
             return None
     memory = state.untyped_storage().data_ptr()
@@ -58,38 +56,18 @@ def _one_kind(state: torch.Tensor, arrays: list[torch.Tensor]) -> bool:
     for a in (state, *arrays):
         if type(a) is not torch.Tensor or a.dtype != dtype or a.device != device or a.shape != shape:
             return False
-        if not a.is_contiguous() or (followed and a.requires_grad):
+        if not a.is_contiguous() or a.is_neg() or (followed and a.requires_grad):
             return False
     place, size = state.data_ptr(), state.nbytes
     return all(abs(a.data_ptr() - place) >= size for a in arrays)
 
 
-def _on_threads(compiled: Callable[..., bool], state: torch.Tensor, factor: float, terms: Terms) -> bool:
-    """Run the compiled pass on the tensors' memory, a part of it on each of torch's threads."""
-    flat = _flat(state)
-    flat_terms = [(w, _flat(a)) for w, a in terms]
-
-    def run(first: int, last: int) -> bool:
-        part = [(w, a[first:last]) for w, a in flat_terms]
-        return _combination.run_compiled(compiled, flat[first:last], factor, part)
-
-    threads = torch.get_num_threads() if flat.size >= WORTH_THREADS else 1
-    cuts = [flat.size * i // threads for i in range(threads + 1)]
-    parts = list(itertools.pairwise(cuts))
-    others = [_pool(os.getpid(), threads - 1).submit(run, *part) for part in parts[1:]] if threads > 1 else []
-    finite = run(*parts[0])
-    return all([finite, *(other.result() for other in others)])
-
-
-def _flat(tensor: torch.Tensor) -> Any:
-    """Return a contiguous tensor's memory as a flat NumPy array."""
-    return tensor.detach().numpy().reshape(-1)
-
-
 @functools.cache
-def _pool(process: int, workers: int) -> ThreadPoolExecutor:  # noqa: ARG001
-    """Return the threads of a process: a forked one has none of its parent's."""
-    return ThreadPoolExecutor(workers, thread_name_prefix="combine")
+def _sweep(dtype: torch.dtype) -> Callable[..., bool]:
+    """Return the compiled pass for tensors of a dtype; numba is installed."""
+    from ersde_theory import _combination_numba
+
+    return _combination_numba.sweep_of("float64" if dtype == torch.float64 else "float32", shared)
 
 
 def _in_one_kernel(state: torch.Tensor, factor: float, terms: Terms) -> bool:

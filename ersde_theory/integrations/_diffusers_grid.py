@@ -10,7 +10,8 @@ from diffusers.schedulers.scheduling_utils import SchedulerMixin
 
 from ersde_theory import _checks
 from ersde_theory.integrations._diffusers_schedule import Schedule, flow_schedule, vp_reference, vp_schedule
-from ersde_theory.integrations._stepper import FiniteCheck, Plan, TableauStepper, chosen_plan
+from ersde_theory.integrations._plan import Plan, chosen_plan
+from ersde_theory.integrations._stepper import FiniteCheck, TableauStepper
 from ersde_theory.integrations.choice import checked_sigmas, unit_of_sigma
 from ersde_theory.noise_scale import NoiseScale
 

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import importlib.util
-import os
 from collections.abc import Callable, Sequence
 
 import torch
 
 from ersde_theory import _combination
-from ersde_theory._combination import combine
-
-WORTH_THREADS = 2**16  # numbers; handing a part to a thread of torch takes about as long as 2^13 of them
-MOST_TERMS = 16  # that the compiled sweep has room for
-_PROCESS = os.getpid()
+from ersde_theory._combination import MOST_TERMS, combine
+from ersde_theory._torch_threads import shared, threads_worth
 
 Terms = Sequence[tuple[float, torch.Tensor]]
 Pair = tuple[float, float]
@@ -88,15 +83,13 @@ def fused_step(
         *terms, (old, _) = terms
     else:
         value = torch.empty_like(state)
-    threads, parallel = _threads(state.numel())
     finite = sweep(
         (result.data_ptr(), state.data_ptr(), output.data_ptr(), value.data_ptr()),
         conversion,
         (*factors, old),
         [(weight, tensor.data_ptr()) for weight, tensor in terms],
         state.numel(),
-        threads,
-        parallel,
+        threads_worth(state.numel()),
     )
     return result, value, finite
 
@@ -136,31 +129,6 @@ def _sweep_for(state: torch.Tensor, *others: torch.Tensor) -> Callable[..., bool
     return _compiled(dtype)
 
 
-def _threads(size: int) -> tuple[int, Callable[..., None] | None]:
-    """Return how many of torch's threads are worth having, and what runs a function on them.
-
-    One in a forked process: the threads of its parent are not there, and torch itself would wait for them.
-    """
-    if size < WORTH_THREADS or os.getpid() != _PROCESS:
-        return 1, None
-    threads, parallel = torch.get_num_threads(), _parallel_of_torch()
-    return (1, None) if parallel is None else (threads, parallel)
-
-
-@functools.cache
-def _parallel_of_torch() -> Callable[..., None] | None:
-    """Return ``GOMP_parallel(function, data, threads, 0)`` of the OpenMP that torch is linked to, if it has it.
-
-    Threads of our own would have to be woken (0.1 ms) and would compete with torch's, which wait in a loop between
-    two operations. OpenMP keeps threads apart for each thread that calls it. numba's way to OpenMP is closed: its
-    start sets the number of threads of torch as well, and it ends a forked process.
-    """
-    parallel = getattr(ctypes.CDLL(torch._C.__file__), "GOMP_parallel", None)
-    if parallel is not None:
-        parallel.argtypes, parallel.restype = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint), None
-    return parallel
-
-
 @functools.cache
 def _compiled(dtype: torch.dtype) -> Callable[..., bool] | None:
     """Return the compiled sweep of a dtype, or None where numba is not installed."""
@@ -168,7 +136,7 @@ def _compiled(dtype: torch.dtype) -> Callable[..., bool] | None:
         return None
     from ersde_theory.integrations import _fused_numba
 
-    return _fused_numba.sweep_of("float64" if dtype == torch.float64 else "float32")
+    return _fused_numba.sweep_of("float64" if dtype == torch.float64 else "float32", shared)
 
 
 __all__ = ["fused_step", "in_dtype", "sum_dtype"]

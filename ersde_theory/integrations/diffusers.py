@@ -189,6 +189,8 @@ class ERSDEScheduler(GridOfScheduler):
                     msg = f"variance_noise: expected shape {tuple(sample.shape)}, got {tuple(variance_noise.shape)}"
                     raise ValueError(msg)
                 return variance_noise.to(device=sample.device, dtype=sum_dtype(sample))
+            if sample.is_cpu and not isinstance(generator, list):
+                return stepper.memory_for_normals(sample).normal_(generator=generator)  # as randn_tensor's
             return randn_tensor(sample.shape, generator=generator, device=sample.device, dtype=sum_dtype(sample))
 
         result = stepper.advance(sample, output, normals, conversion=conversion, scale=scale)

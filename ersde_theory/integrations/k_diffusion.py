@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ersde_theory import _checks
-from ersde_theory.integrations._stepper import FiniteCheck, TableauStepper, chosen_plan, in_dtype, sum_dtype
+from ersde_theory.integrations._plan import chosen_plan
+from ersde_theory.integrations._stepper import FiniteCheck, TableauStepper, in_dtype, sum_dtype
 from ersde_theory.integrations.choice import checked_sigmas, chosen_noise_scale
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def sample_er_sde(
     phi = chosen_noise_scale(noise_scale, eta)
     plan = chosen_plan(levels, "flow" if is_flow else "ve", scheme, order, phi)
     stepper = TableauStepper(plan, _checks.nonnegative_number(s_noise, "s_noise"))
-    sampler = noise_sampler or _default_noise_sampler(x, kwargs.get("seed"))
+    sampler = noise_sampler or _default_noise_sampler(x, kwargs.get("seed"), stepper.memory_for_normals)
     check, ones = FiniteCheck(), x.new_ones([x.shape[0]])
     state = in_dtype(x, sum_dtype(x))
     for i in _counted(len(levels) - 1, disable):
@@ -197,13 +198,14 @@ def _checked_noise(noise: Any, x: torch.Tensor) -> torch.Tensor:
     return noise.to(device=x.device, dtype=sum_dtype(x))
 
 
-def _default_noise_sampler(x: torch.Tensor, seed: int | None) -> NoiseSampler:
-    """Return normals of torch's own generator, or of one with this seed."""
+def _default_noise_sampler(
+    x: torch.Tensor, seed: int | None, memory: Callable[[torch.Tensor], torch.Tensor]
+) -> NoiseSampler:
+    """Return normals of torch's own generator, or of one with this seed, as torch.randn's."""
     generator = None if seed is None else torch.Generator(device=x.device).manual_seed(seed)
-    shape, dtype, device = x.shape, sum_dtype(x), x.device
 
     def sampler(_sigma: torch.Tensor, _sigma_next: torch.Tensor) -> torch.Tensor:
-        return torch.randn(shape, dtype=dtype, device=device, generator=generator)
+        return memory(x).normal_(generator=generator)
 
     return sampler
 

@@ -7,7 +7,7 @@ from unittest import mock
 
 from ersde_theory import Tableau
 from ersde_theory.integrations import k_diffusion as drop_in
-from ersde_theory.integrations._stepper import plan_of
+from ersde_theory.integrations._plan import plan_of
 
 
 def with_table(plant: Callable[[Tableau], Tableau]) -> Callable:

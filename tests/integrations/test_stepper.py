@@ -18,6 +18,7 @@ from ersde_theory.sampling import NonFiniteError
 
 torch = pytest.importorskip("torch")
 
+from ersde_theory import _torch_threads
 from ersde_theory.integrations import _fused
 from ersde_theory.integrations._stepper import FiniteCheck, TableauStepper, sum_dtype
 from ersde_theory.integrations.choice import PROCESSES, SCHEMES, checked_sigmas, chosen_noise_scale, chosen_tableau
@@ -126,7 +127,7 @@ def test_compiled_sweep_equals_sample_on_large_states(dtype, numba, monkeypatch)
     if numba == "1":
         pytest.importorskip("numba")
     monkeypatch.setenv("ERSDE_NUMBA", numba)
-    monkeypatch.setattr(_fused, "WORTH_THREADS", 2**13)
+    monkeypatch.setattr(_torch_threads, "WORTH_THREADS", 2**13)
     tab = chosen_tableau(LEVELS["vp"], "vp", "best", None, NoiseScale.exp_power())
     generator = torch.Generator().manual_seed(1)
     x = torch.randn(2**17, 1, dtype=dtype, generator=generator)
@@ -195,15 +196,16 @@ def test_compiled_sweep_has_the_same_bits_on_any_number_of_threads_and_from_seve
 
 IN_A_CHILD = """
 import os, signal, torch
+from ersde_theory import _torch_threads
 from ersde_theory.integrations import _fused
 torch.set_num_threads(2)
 x = torch.ones(2**20)
 x.add(x), _fused.fused_step(x, x, None, (0.0, 1.0), (0.5, 0.5), [])  # torch's threads are at work
-assert _fused._threads(2**20)[0] == (1 if _fused._parallel_of_torch() is None else 2)
+assert _torch_threads.threads_worth(2**20) == (1 if _torch_threads._parallel() is None else 2)
 child = os.fork()
 if child == 0:
     signal.alarm(20)
-    assert _fused._threads(2**20) == (1, None)
+    assert _torch_threads.threads_worth(2**20) == 1
     same = torch.equal(_fused.fused_step(x, x, None, (0.0, 1.0), (0.5, 0.5), [])[0][::4096], x[::4096])
     os._exit(0 if same else 1)
 assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

@@ -67,11 +67,11 @@ def test_one_weight_off_by_a_few_bits_is_seen():
 def test_threads_share_the_work_and_change_nothing(monkeypatch):
     """Assert the same bits from one, two and three threads, also in a forked process, and that faults are seen."""
     pytest.importorskip("numba")
-    from ersde_theory import _combination_torch
+    from ersde_theory import _torch_threads
 
-    monkeypatch.setattr(_combination_torch, "WORTH_THREADS", 2**13)
-    state, *arrays = tensors(2)
-    terms = list(zip(WEIGHTS[:2], arrays, strict=True))
+    monkeypatch.setattr(_torch_threads, "WORTH_THREADS", 2**13)
+    state, *arrays = tensors(7)  # more than one sweep adds
+    terms = list(zip(WEIGHTS[:7], arrays, strict=True))
     wanted = plain(state, 0.3, terms)
     for threads in (1, 2, 3):
         monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
@@ -84,12 +84,12 @@ def test_threads_share_the_work_and_change_nothing(monkeypatch):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
-def test_a_forked_process_has_threads_of_its_own(monkeypatch):
+def test_a_forked_process_takes_one_thread(monkeypatch):
     """Assert that a child does not wait for threads that only its parent has."""
     pytest.importorskip("numba")
-    from ersde_theory import _combination_torch
+    from ersde_theory import _torch_threads
 
-    monkeypatch.setattr(_combination_torch, "WORTH_THREADS", 2**13)
+    monkeypatch.setattr(_torch_threads, "WORTH_THREADS", 2**13)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     state, array = tensors(1)
     _combination.combine(state, 1.0, [(0.0, array)])
@@ -121,6 +121,17 @@ def test_terms_may_be_views_of_the_state():
     terms = [(2.0, state.flip(0)), (0.25, state), (-1.0, other), (0.5, state.transpose(0, 0)[:1])]
     wanted = plain(state.clone(), 0.5, [(w, a.clone()) for w, a in terms])
     _combination.combine(state, 0.5, terms)
+    assert float((state - wanted).abs().max()) <= slack(wanted, terms)
+
+
+def test_a_lazily_negated_term_counts_with_its_sign():
+    """Assert that a tensor whose memory holds its negative is not taken for its memory."""
+    state, a, b = tensors(2)
+    lazy = torch._neg_view(b)
+    assert lazy.is_neg()
+    terms = [(0.5, a), (0.25, lazy)]
+    wanted = plain(state, 0.9, [(0.5, a), (0.25, -b)])
+    _combination.combine(state, 0.9, terms)
     assert float((state - wanted).abs().max()) <= slack(wanted, terms)
 
 

@@ -62,6 +62,8 @@ MAY_BE_HEAVY = (
     "analytic._isotropic_numba",
     "ersde_theory._combination_numba",
     "ersde_theory._combination_torch",
+    "ersde_theory._sweep_numba",
+    "ersde_theory._torch_threads",
 )
 # Distributions whose import name is not their name with "-" for "_".
 IMPORT_NAME = {"python-flint": "flint", "scikit-learn": "sklearn"}
