@@ -27,7 +27,7 @@ INTEGER = ctypes.c_int64
 # What every structure begins with. All arrays are flat, of `size` numbers of one dtype, and given by their addresses;
 # no two overlap. `fault` becomes 1 if a number that the sweep looks at is not finite.
 FIELDS = (
-    ("taken", INTEGER),  # parts that a thread has begun; the first field: `_take` counts it up
+    ("taken", INTEGER),  # parts that a thread has begun; the first field: `take` counts it up
     ("parts", INTEGER),
     ("fault", INTEGER),
     ("size", INTEGER),
@@ -58,7 +58,7 @@ def _pointer_code(_context: Any, address: Any) -> Any:
 
 
 carray: Any = numba.carray  # type: ignore[attr-defined]
-_take: Any = intrinsic(_take_code)
+take: Any = intrinsic(_take_code)
 _pointer: Any = intrinsic(_pointer_code)
 
 
@@ -122,7 +122,7 @@ def in_parts(step: Any) -> Any:
     @numba.njit(error_model="numpy")
     def run(pointer: Any, number: Any) -> None:
         sweep = carray(pointer, 1)[0]
-        taken = _take(pointer)
+        taken = take(pointer)
         while taken < sweep.parts:
             first, last = sweep.size * taken // sweep.parts, sweep.size * (taken + 1) // sweep.parts
             if with_terms(sweep, first, last, number, (), ()):
@@ -132,6 +132,6 @@ def in_parts(step: Any) -> Any:
                 weight, array = number(sweep.weights[j]), part(sweep.arrays[j], first, last, number)
                 for i in range(result.size):
                     result[i] += weight * array[i]
-            taken = _take(pointer)
+            taken = take(pointer)
 
     return run

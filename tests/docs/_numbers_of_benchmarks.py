@@ -36,6 +36,7 @@ def readme() -> Iterator[Sentence]:
     yield from again()
     yield from laws_and_memory()
     yield from small_ones()
+    yield from drop_ins_seconds()
     yield from loop()
     yield from network()
 
@@ -120,9 +121,28 @@ def small_ones() -> Iterator[Sentence]:
     )
 
 
+def drop_ins_seconds() -> Iterator[Sentence]:
+    """Give the seconds of the drop-ins, with one thread and with two."""
+    runs = [benchmark(f"bench_dropins_{n}") for n in (1, 2)]
+    quiet = [
+        int(
+            (np.array([[r["foreign_cores"] for r in of] for of in run["repeats"].values()]).max(0) <= QUIET_CORES).sum()
+        )
+        for run in runs
+    ]
+    rounds = len(runs[0]["repeats"]["copy alone"])
+    yield "{} of {} rounds quiet with one thread, {} of {} with two", quiet[0], rounds, quiet[1], rounds
+    rows = [{row["party"]: row["microseconds_a_step"] for row in run["rows"]} for run in runs]
+    yield (
+        "Seconds, for one and two threads: {:.0f} and {:.0f} µs a step for 2M, {:.0f} and {:.0f} µs for `adams`-3; "
+        "a copy of the latents takes {:.0f} and {:.0f} µs.",
+        *(of[party] for party in ("dpm++ 2M", "scheduler adams-3, ode", "copy alone") for of in rows),
+    )
+
+
 def loop() -> Iterator[Sentence]:
     """Give the table of the loop on torch."""
-    found, counts = benchmark("bench_torch_loop"), []
+    found, counts, above = benchmark("bench_torch_loop"), [], []
     for state, measured in found["results"].items():
         rounds = measured["rounds"]
         counts.append(sum(of["watch"]["foreign_cores"] <= QUIET_CORES for of in rounds))
@@ -131,12 +151,15 @@ def loop() -> Iterator[Sentence]:
         pure, other, noise = (
             np.quantile(taken[what] / taken["floor"], [0.5, 0.25, 0.75]) for what in list(taken) if what != "floor"
         )
+        above.append(float(np.median(taken["pure denoiser"]) - np.median(taken["floor"])))
         best = "**{:.2f}**" if state.startswith(found["judged"]) else "{:.2f}"
         yield (
             f"| {state} | {{:,.0f}} | {best} ({{:.2f}}–{{:.2f}}) | {{:.2f}} ({{:.2f}}–{{:.2f}}) | {{:.1f}} |",
             *(1e6 * np.median(taken["floor"]), *pure, *other, noise[0]),
         )
-    yield "{} or {} of {} rounds quiet for every state", min(counts), max(counts), len(rounds)
+    yield "takes some {:.0f} µs an update (the difference in the first line)", 1e6 * above[0]
+    assert min(counts) == max(counts)
+    yield "{} of {} rounds quiet for every state", counts[0], len(rounds)
 
 
 def network() -> Iterator[Sentence]:
