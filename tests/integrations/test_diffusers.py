@@ -239,6 +239,24 @@ def test_noise_is_that_of_the_generators():
     assert not torch.allclose(pair, swapped)
 
 
+@pytest.mark.parametrize(("dtype", "of_sums"), [(torch.float64, torch.float64), (torch.float16, torch.float32)])
+def test_noise_drawn_is_what_torch_randn_draws(dtype, of_sums):
+    """Assert that drawing into memory used again gives the bits of fresh normals in the dtype of the sums."""
+    results = []
+    for seed in (1, 1, 2):
+        scheduler = ERSDEScheduler(prediction_type="sample", noise_scale="reverse_sde")
+        scheduler.set_timesteps(5)
+        x, generator = start(dtype=dtype), torch.Generator().manual_seed(seed)
+        for t in scheduler.timesteps:
+            options = {"generator": generator}
+            if results:
+                options = {"variance_noise": torch.randn(x.shape, generator=generator, dtype=of_sums)}
+            x = scheduler.step(0.5 * x, t, x, **options).prev_sample
+        results.append(x)
+    assert torch.equal(results[0], results[1])
+    assert not torch.equal(results[0], results[2])
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
 def test_lower_precision_keeps_its_dtype_and_stays_near_double(dtype):
     """Assert that sums in float32 leave a few roundings of the dtype a step; inputs stay as they were."""

@@ -192,6 +192,18 @@ def test_gaussian_data_keep_their_variance_under_a_flow_with_noise():
     assert abs(float(forgotten.var()) - 0.25) > bound
 
 
+def test_default_noise_is_what_torch_randn_draws():
+    """Assert that drawing into memory used again gives the bits of fresh normals of the generator with the seed."""
+    sigmas, x = torch.tensor([4.0, 2.0, 1.0, 0.5, 0.0]), start(torch.float32)
+    results = [sample_er_sde(lambda x, _s, **_: 0.5 * x, x, sigmas, {"seed": 3})]
+    for seed in (3, 4):
+        fresh = torch.Generator().manual_seed(seed)
+        given = lambda *_, g=fresh: torch.randn(x.shape, generator=g)  # noqa: E731
+        results.append(sample_er_sde(lambda x, _s: 0.5 * x, x, sigmas, noise_sampler=given))
+    assert torch.equal(results[0], results[1])
+    assert not torch.equal(results[0], results[2])
+
+
 def _run_with_seed(gaussian, x, sigmas, *, flow=True):
     generator = torch.Generator().manual_seed(2)
     return sample_er_sde(
