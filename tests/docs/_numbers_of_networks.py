@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from tests.docs._numbers import Page, Sentence, Table, place, record, table
 
 MEASURED = "docs/network_measurements.md"
@@ -62,6 +64,7 @@ def digits_networks() -> Iterator[Sentence]:
 def network_measurements() -> Iterator[Sentence]:
     """Give what docs/network_measurements.md says around its tables, of which two are counted here."""
     whole, score = record("network-global-error"), record("network-score-error")
+    yield from flow_network()
     yield "(Runge–Kutta, {} steps, nothing in common", whole.settings["reference_steps"]
     yield "{} samples are too few to see a small advantage", score.settings["samples"]
     far = "all levels"
@@ -72,6 +75,62 @@ def network_measurements() -> Iterator[Sentence]:
         "Elsewhere the differences are within about {:.1f} standard errors, which is no evidence for either: there are "
         "{} such comparisons",
         *(max(told), len(told)),
+    )
+
+
+def flow_network() -> Iterator[Sentence]:
+    """Give the table that compares the flow network with the other one."""
+    pairs = [list(_key_numbers(kind)) for kind in ("network", "network-flow")]
+    for (words, *one), (_, *two) in zip(*pairs, strict=True):
+        shown = " | ".join([words.split(" | ", 1)[1]] * 2)
+        yield f"| {words.split(' | ', 1)[0]} | {shown} |", *one, *two
+
+
+def _key_numbers(kind: str) -> Iterator[Sentence]:
+    """Give one number of each kind for one network: name and format, and the numbers."""
+    step, whole, orders, score, floor, quality = (
+        record(f"{kind}-{what}")
+        for what in ("one-step", "global-error", "orders", "score-error", "precision", "quality")
+    )
+    ode = place(step, "noise_scale", "ode")
+    error, bound = step["error"], step["bound"]
+    yield "(a) largest error / bound, all φ, schemes, levels and steps | {:.3f}", (error / bound).max()
+    yield (
+        "(a) largest error / remainder bound, φ = ode | {:.3f}",
+        np.nanmax(error[ode] / step["remainder"][ode]),
+    )
+    yield "(a) twins caught | {:.0f} %", 100.0 * (step["twin"] > bound).mean()
+    yield (
+        "(a) largest difference from the exact denoiser's error / bound | {:.3f}",
+        (np.abs(step["gap"]) / step["gap_bound"][..., None]).max(),
+    )
+    for scheme in ("variable_order_pec", "er_sde-3-released"):
+        at = place(whole, "noise_scale", "ode"), place(whole, "scheme", scheme), place(whole, "evaluations", 50)
+        yield (
+            f"(b) `{scheme}`, φ = ode, 50 evaluations, median error | {{:.2e}} ± {{:.0e}}",
+            *(whole["median"][at], whole["median_se"][at]),
+        )
+    for scheme in ("er_sde-3", "adams-3"):
+        at = place(orders, "noise_scale", "ode"), place(orders, "scheme", scheme), 0
+        yield (
+            f"(c) order of `{scheme}`, φ = ode, RMS | {{:.2f}} ± {{:.2f}}",
+            *(orders["order"][at], orders["half_width"][at]),
+        )
+    for name in ("ode", "reverse_sde"):
+        at = 0, place(score, "noise_scale", name), -1
+        yield (
+            f"(d) energy distance, φ = {name}, 100 evaluations | {{:.4f}} ± {{:.3f}}",
+            *(score["energy"][at], score["energy_se"][at]),
+        )
+    at = place(floor, "network", "bfloat16"), place(floor, "state", "float64"), place(floor, "scheme", "adams-3"), -1
+    yield (
+        "(e) what a bfloat16 network adds to `adams-3` in 100 evaluations | {:.2e} ± {:.0e}",
+        *(floor["added"][at], floor["added_se"][at]),
+    )
+    best = place(quality, "run", "variable_order_pec, ode, 50 evaluations")
+    yield (
+        "(f) Fréchet distance, `variable_order_pec`, φ = ode, 50 evaluations, extrapolated | {:.2f} ± {:.1f}",
+        *(quality["frechet digits classifier"][best], quality["frechet digits classifier se"][best]),
     )
 
 
