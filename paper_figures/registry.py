@@ -39,6 +39,7 @@ _MODULES = {
     "digits-training": "digits_training",
     "study-weak-order": "study_weak_order",
     "one-step-laws": "one_step_laws",
+    "forgetting": "forgetting",
     "network-one-step": "network_one_step",
     "network-global-error": "network_errors",
     "network-orders": "network_errors",
