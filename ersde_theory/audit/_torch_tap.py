@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +15,8 @@ from ersde_theory.audit._watch import Watch
 _STANDARD = frozenset({"randn", "randn_like"})
 _SCALED = frozenset({"normal", "normal_", "normal_functional"})
 _INTEGERS = frozenset({"randint", "randint_like", "random_", "random", "randperm"})
+_KINDS: dict[int, tuple[str, bool]] = {}
+_OPERATIONS: list[Any] = []
 
 
 class _Tap(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -25,12 +26,18 @@ class _Tap(TorchDispatchMode):  # type: ignore[no-untyped-call]
         super().__init__()  # type: ignore[no-untyped-call]
         self.run, self.watch = run, watch
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Return False: torch would wrap each call, which doubles its cost, and load its compiler to do so."""
+        return False
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         out = func(*args, **kwargs)
         if self.run.suspended:
             return out
-        name, is_random = _kind(func)
+        kind = _KINDS.get(id(func))  # hashing an operation takes longer than many an operation
+        name, is_random = kind or _kind(func)
         if is_random:
             self._replace(name, args, kwargs, out)
         else:
@@ -60,10 +67,11 @@ class _Tap(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.watch.mark(out)
 
 
-@functools.cache
 def _kind(func: Any) -> tuple[str, bool]:
     """Return the name of an operation and whether it is random."""
-    return func.overloadpacket.__name__, torch.Tag.nondeterministic_seeded in func.tags
+    _OPERATIONS.append(func)  # keeps its id from being given away
+    found = _KINDS[id(func)] = func.overloadpacket.__name__, torch.Tag.nondeterministic_seeded in func.tags
+    return found
 
 
 def _mean_and_std(name: str, args: Any, kwargs: Any) -> tuple[Any, Any]:

@@ -59,12 +59,10 @@ class Watch:
 
     def note(self, name: str, args: Any, kwargs: Any, out: Any) -> None:
         """Note one operation; most are of coefficients alone, and are let go at once."""
-        inputs = _tensors(args)
-        if kwargs:
-            inputs += _tensors(kwargs.values())
-        states = [t for t in inputs if self.follows(t)]
-        if not states:
+        if not self._meets_state(args) and not (kwargs and self._meets_state(kwargs.values())):
             return
+        inputs = _tensors((*args, *kwargs.values()))
+        states = [t for t in inputs if self.follows(t)]
         if name in _READS:
             self.events.append((self.after, "reads", name))
             return
@@ -77,6 +75,16 @@ class Watch:
             self.mark(tensor)
             if tensor.is_floating_point():
                 self.state_dtype = _coarser(self.state_dtype, tensor)
+
+    def _meets_state(self, values: Iterable[Any]) -> bool:
+        """Return whether a followed tensor is among an operation's arguments."""
+        for value in values:
+            if isinstance(value, torch.Tensor):
+                if getattr(value, "_followed_by", 0) == self._number:
+                    return True
+            elif isinstance(value, tuple | list | dict):
+                return any(map(self.follows, _tensors(values)))
+        return False
 
     @property
     def reads(self) -> bool:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import ast
 import base64
+import contextlib
+import gc
+import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -112,7 +116,8 @@ def audit(
     try:
         arguments = dict(_pair(text) for text in kwargs or [])
         calling = Calling(convention, parametrisation, schedule, noise, arguments, to_zero)
-        loaded = load_target(target)
+        with _quick_imports(target):
+            loaded = load_target(target)
         counts, rungs = _numbers(steps, "--steps"), _numbers(ladder, "--ladder")
         rungs = () if rungs == (0,) else rungs
         _check_outputs(out, json_file)
@@ -133,6 +138,25 @@ def audit(
         typer.echo("interrupted: nothing was decided", err=True)
         raise typer.Exit(_INTERRUPTED) from None
     _finish(verdict, time.perf_counter() - begin, out, json_file)
+
+
+@contextlib.contextmanager
+def _quick_imports(target: str) -> Iterator[None]:
+    """Import without collecting garbage, and diffusers without torch's compiler.
+
+    diffusers only marks networks for it, does so only if it is there, and it takes as long to import as torch itself.
+    """
+    compiler = "torch._dynamo"
+    hidden = target.startswith(("diffusers", "ersde_theory.")) and compiler not in sys.modules
+    gc.disable()
+    if hidden:
+        sys.modules[compiler] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        if hidden:
+            del sys.modules[compiler]
+        gc.enable()
 
 
 def _pair(text: str) -> tuple[str, Any]:
@@ -219,7 +243,7 @@ def _write(verdict: Verdict, found: Record, out: Path) -> Path:
 
     address = ""
     if verdict.diagnosis is not None:
-        picture = next(p for p in write(found, out) if p.suffix == ".svg")
+        _, picture = write(found, out, ["svg"])
         address = "data:image/svg+xml;base64," + base64.b64encode(picture.read_bytes()).decode("ascii")
     else:
         found.save(out / "audit.json")
