@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Iterator
 from typing import Any
+from unittest import mock
 
 import torch
+from torch.utils._mode_utils import no_dispatch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ersde_theory.audit._run import Run
@@ -36,11 +39,11 @@ class _Tap(TorchDispatchMode):  # type: ignore[no-untyped-call]
         out = func(*args, **kwargs)
         if self.run.suspended:
             return out
-        kind = _KINDS.get(id(func))  # hashing an operation takes longer than many an operation
-        name, is_random = kind or _kind(func)
+        # found by its id, for hashing an operation takes longer than many an operation
+        name, is_random = _KINDS.get(id(func)) or _kind(func)
         if is_random:
             self._replace(name, args, kwargs, out)
-        else:
+        elif self.watch.follows_any(args) or (kwargs and self.watch.follows_any(kwargs.values())):
             self.watch.after = len(self.run.evaluations)
             self.watch.note(name, args, kwargs, out)
         return out
@@ -89,5 +92,22 @@ def torch_tap(run: Run) -> Iterator[Watch]:
     run.on_new = watch.mark
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(run.seed)
-        with _Tap(run, watch):
+        with _quadrature_unwatched(), _Tap(run, watch):
             yield watch
+
+
+@contextlib.contextmanager
+def _quadrature_unwatched() -> Iterator[None]:
+    """Let SciPy integrate without being watched: coefficients, thousands of operations for each."""
+    integrate = sys.modules.get("scipy.integrate")
+    if integrate is None:
+        yield
+        return
+    quad = integrate.quad
+
+    def unwatched(*args: Any, **kwargs: Any) -> Any:
+        with no_dispatch():
+            return quad(*args, **kwargs)
+
+    with mock.patch.object(integrate, "quad", unwatched):
+        yield

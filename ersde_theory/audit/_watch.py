@@ -57,10 +57,18 @@ class Watch:
         """Return whether a tensor is computed from what is followed."""
         return getattr(tensor, "_followed_by", 0) == self._number
 
+    def follows_any(self, values: Iterable[Any]) -> bool:
+        """Return whether a followed tensor is among an operation's arguments: of most operations there is none."""
+        number = self._number
+        for value in values:
+            if getattr(value, "_followed_by", 0) == number:
+                return True
+            if isinstance(value, tuple | list) and self.follows_any(value):
+                return True
+        return False
+
     def note(self, name: str, args: Any, kwargs: Any, out: Any) -> None:
-        """Note one operation; most are of coefficients alone, and are let go at once."""
-        if not self._meets_state(args) and not (kwargs and self._meets_state(kwargs.values())):
-            return
+        """Note one operation of a state."""
         inputs = _tensors((*args, *kwargs.values()))
         states = [t for t in inputs if self.follows(t)]
         if name in _READS:
@@ -75,16 +83,6 @@ class Watch:
             self.mark(tensor)
             if tensor.is_floating_point():
                 self.state_dtype = _coarser(self.state_dtype, tensor)
-
-    def _meets_state(self, values: Iterable[Any]) -> bool:
-        """Return whether a followed tensor is among an operation's arguments."""
-        for value in values:
-            if isinstance(value, torch.Tensor):
-                if getattr(value, "_followed_by", 0) == self._number:
-                    return True
-            elif isinstance(value, tuple | list | dict):
-                return any(map(self.follows, _tensors(values)))
-        return False
 
     @property
     def reads(self) -> bool:

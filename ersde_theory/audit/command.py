@@ -156,6 +156,7 @@ def _quick_imports(target: str) -> Iterator[None]:
     finally:
         if hidden:
             del sys.modules[compiler]
+        gc.freeze()  # what is imported stays until the end
         gc.enable()
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from ersde_theory import _checks
 from ersde_theory._gauss_legendre import QuadratureError
-from ersde_theory.audit.faults import FAULTS, STRUCTURAL, Explanation, Fault, explanations_by
+from ersde_theory.audit.faults import FAULTS, OF_RATIO, STRUCTURAL, Explanation, Fault, explanations_by
 from ersde_theory.audit.matching import PARTS, Parts, Tolerance, agreement
 from ersde_theory.audit.members import KINDS, Certified, member
 from ersde_theory.audit.noise_scales import Candidate, candidates, own
@@ -338,10 +338,22 @@ def _on_top(start: Diagnosis, firsts: Sequence[Fault], tolerance: Tolerance) -> 
             explained = wrong & ~agreement(certified.steps, planted.steps, tolerance)
             if not (explained & start.unexplained).count:
                 continue
+            if _has_lost_ratios(seen, planted, tolerance):
+                continue
             rest = explain(seen, planted, tolerance)
             if not rest.unexplained.count:
                 both = (Explanation(first, parameters, explained), *rest.explanations)
                 yield Diagnosis(seen, certified, wrong, rest.unexplained, both)
+
+
+def _has_lost_ratios(seen: Observed, certified: Certified, tolerance: Tolerance) -> bool:
+    """Return whether a ratio is off that no fault can explain: quick to find out, compared with all explanations."""
+    wrong = ~agreement(seen, certified.steps, tolerance)
+    left = wrong.ratio
+    for fault in OF_RATIO if left.any() else ():
+        for found in explanations_by(fault, seen, certified, wrong, tolerance):
+            left = left & ~found.explained.ratio
+    return bool(left.any())
 
 
 def _departure(seen: Observed, expected: Observed, step: int, part: str) -> Departure:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -141,3 +143,26 @@ def test_interruption_has_status_130(tmp_path, monkeypatch):
     result = run(f"{SAMPLERS}:euler", "--out", tmp_path)
     assert result.exit_code == 130
     assert "interrupted" in result.output
+
+
+_ALONE = """
+import sys
+from typer.testing import CliRunner
+from ersde_theory.cli import app
+result = CliRunner().invoke(app, ["audit", *sys.argv[1:], "--steps", "4", "--ladder", "0"])
+assert result.exit_code == 0, result.output
+print("torch._dynamo" in sys.modules)
+import torch
+print(torch.compile(lambda x: x + 1.0, backend="eager")(torch.ones(1)).item())
+"""
+
+
+@pytest.mark.parametrize("target", ["diffusers:DDIMScheduler", f"{SAMPLERS}:euler"])
+def test_compiler_of_torch_is_not_imported_and_works_afterwards(tmp_path, target):
+    """Assert that an audit does without what takes as long to import as torch, and leaves it in working order."""
+    if target.startswith("diffusers"):
+        pytest.importorskip("diffusers")
+    call = [sys.executable, "-W", "ignore", "-c", _ALONE, target, "--out", str(tmp_path)]
+    arguments = ["--kwargs", "clip_sample=False"] if target.startswith("diffusers") else []
+    done = subprocess.run([*call, *arguments], capture_output=True, text=True, check=False, timeout=120)
+    assert done.stdout.split() == ["False", "2.0"], done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -9,9 +10,10 @@ import pytest
 
 from ersde_theory import ForwardProcess, NoiseScale, TimeGrid, schemes
 from ersde_theory.audit.diagnosis import diagnose
-from ersde_theory.audit.faults import FAULTS, fault
+from ersde_theory.audit.faults import FAULTS, OF_RATIO, fault
 from ersde_theory.audit.matching import Tolerance, agreement
 from ersde_theory.audit.members import member
+from ersde_theory.audit.observed import observe
 from tests.audit import _planters as plant
 
 FLOW, VP = ForwardProcess.rectified_flow(), ForwardProcess.vp_linear()
@@ -183,6 +185,17 @@ def test_planters_of_the_catalogue_change_something_or_nothing_but_say_what(name
         assert planted.steps.n_steps == 20
         assert item.describe(parameters)
         assert agreement(good.steps, good.steps, Tolerance()).count == 60
+
+
+def test_only_faults_of_the_list_change_a_ratio():
+    """Assert that what is not tried where a ratio is off could not explain it."""
+    changing = set()
+    tabs = [case[2] for case in CASES] + [with_rounded_weights(er(OPEN, EXP), 5e-6)]
+    for seen, item in itertools.product(map(observe, tabs), FAULTS):
+        good = member("published", EXP, seen.level, seen.alpha, 3)
+        planted = [item.plant(good, **parameters) for parameters in item.propose(seen, good, Tolerance())]
+        changing |= {item.name for wrong in planted if not np.array_equal(wrong.steps.ratio, good.steps.ratio)}
+    assert changing == {item.name for item in OF_RATIO}
 
 
 def test_phi_is_not_accused_when_the_state_forgets_its_start():

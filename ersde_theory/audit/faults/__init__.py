@@ -36,6 +36,8 @@ FAULTS: tuple[Fault, ...] = (
 
 # Those that change all parts of a step at once, so that others can only be seen with them planted.
 STRUCTURAL: tuple[Fault, ...] = (_scaling.SIGMA, _scaling.STATE_ALPHA)
+# All that change a coefficient of the state.
+OF_RATIO: tuple[Fault, ...] = (*STRUCTURAL, _scaling.PHI_LEVEL, _scaling.CANCELLATION)
 
 
 def fault(name: str) -> Fault:
@@ -64,4 +66,4 @@ def fault(name: str) -> Fault:
     return known[_checks.one_of(name, "fault", known)]
 
 
-__all__ = ["FAULTS", "STRUCTURAL", "Explanation", "Fault", "explanations_by", "fault"]
+__all__ = ["FAULTS", "OF_RATIO", "STRUCTURAL", "Explanation", "Fault", "explanations_by", "fault"]
