@@ -13,7 +13,7 @@ from ersde_theory._gauss_legendre import QuadratureError
 from ersde_theory.audit.faults import FAULTS, OF_RATIO, STRUCTURAL, Explanation, Fault, explanations_by
 from ersde_theory.audit.matching import PARTS, Parts, Tolerance, agreement
 from ersde_theory.audit.members import KINDS, Certified, member
-from ersde_theory.audit.noise_scales import Candidate, candidates, own
+from ersde_theory.audit.noise_scales import NAMED, Candidate, candidates, own
 from ersde_theory.audit.observed import Observed, observe
 from ersde_theory.audit.others import other_schemes
 from ersde_theory.noise_scale import NoiseScale
@@ -77,6 +77,8 @@ class Diagnosis:
         Faults and conventions, by the first step that they explain.
     agreed_to : float
         Differences of coefficients up to this count as round-off.
+    rivals : tuple of str
+        Other named noise scale functions with which the same scheme fits as well.
 
     Examples
     --------
@@ -92,6 +94,19 @@ class Diagnosis:
     unexplained: Parts
     explanations: tuple[Explanation, ...] = ()
     agreed_to: float = 0.0
+    rivals: tuple[str, ...] = ()
+
+    @property
+    def phi(self) -> str:
+        """Name of the noise scale function; empty if there is none, or if it cannot be told from what was read."""
+        if self.certified.noise_scale is None or self.rivals or (self.unexplained.count and self.forgets):
+            return ""
+        return self.certified.noise_scale.name
+
+    @property
+    def forgets(self) -> bool:
+        """Whether no ratio of phi can be seen: start and noise are forgotten from the first step on."""
+        return bool(self.seen.is_forgotten[1:].all()) and self.seen.n_steps > 1
 
     @property
     def agrees(self) -> bool:
@@ -181,7 +196,8 @@ def _nearest(seen: Observed, levels: np.ndarray, tolerance: Tolerance, against: 
         for certified in stage(seen, levels, tolerance, against):
             wrong = ~agreement(seen, certified.steps, tolerance)
             if not wrong.count:
-                return Diagnosis(seen, certified, wrong, wrong, agreed_to=tolerance.coefficient)
+                rivals = _rivals(seen, certified, tolerance)
+                return Diagnosis(seen, certified, wrong, wrong, agreed_to=tolerance.coefficient, rivals=rivals)
             tried.append((wrong.count, certified))
         tried.sort(key=lambda pair: pair[0])
         found = [explain(seen, certified, tolerance) for _, certified in tried if certified.recipe is not None]
@@ -189,6 +205,7 @@ def _nearest(seen: Observed, levels: np.ndarray, tolerance: Tolerance, against: 
         others = [certified for _, certified in tried if certified.recipe is None]
         found += [explain(seen, certified, tolerance) for certified in others[:_EXPLAINED]]
         best = min((*found, *([] if best is None else [best])), key=lambda d: d.badness)
+        best = replace(best, rivals=_as_good(best, members))
         if not best.unexplained.count and not _has_own_phi(best):
             return replace(best, agreed_to=tolerance.coefficient)
     assert best is not None
@@ -198,6 +215,27 @@ def _nearest(seen: Observed, levels: np.ndarray, tolerance: Tolerance, against: 
     if best.unexplained.count and best.certified.recipe is not None:
         best = min((best, *_on_top(best, FAULTS, tolerance)), key=lambda d: d.badness)
     return replace(best, agreed_to=tolerance.coefficient)
+
+
+def _rivals(seen: Observed, certified: Certified, tolerance: Tolerance) -> tuple[str, ...]:
+    """Return the other functions with which a member of the family agrees as well."""
+    made = certified.recipe
+    if made is None or made.noise_scale.name not in NAMED:
+        return ()
+    others = [c.noise_scale for c in candidates(seen, tolerance) if c.count == seen.n_steps]
+    found = []
+    for phi in others:
+        if phi.name in NAMED and phi.name != made.noise_scale.name:
+            rival = member(made.kind, phi, seen.level, seen.alpha, made.order)
+            found += [] if (~agreement(seen, rival.steps, tolerance)).count else [phi.name]
+    return tuple(found)
+
+
+def _as_good(best: Diagnosis, others: list[Diagnosis]) -> tuple[str, ...]:
+    """Return the other functions with which the same scheme is explained as well."""
+    alike = [d.certified for d in others if d.certified.name == best.certified.name and d.badness == best.badness]
+    names = [c.noise_scale.name for c in (best.certified, *alike) if c.noise_scale is not None]
+    return tuple(dict.fromkeys(n for n in names if n != names[0] and {n, names[0]} <= set(NAMED)))
 
 
 def _has_own_phi(found: Diagnosis) -> bool:
@@ -300,12 +338,15 @@ def _slow_hypotheses(seen: Observed, grid_level: np.ndarray, tolerance: Toleranc
 def _members(
     seen: Observed, likely: list[Candidate], tolerance: Tolerance, kinds: tuple[str, ...]
 ) -> Iterator[Certified]:
-    """Yield members of the family, of the order that the sampler seems to have and the one below."""
-    used = int(seen.orders(tolerance.coefficient).max())
+    """Yield members of the family, of the order that the sampler seems to have and the one below.
+
+    A state that is a sum of all data so far does not show an order.
+    """
+    used, hidden = int(seen.orders(tolerance.coefficient).max()), bool(seen.is_forgotten.any())
     for candidate in likely:
         for kind in kinds:
             highest = min(max(used, 1), _HIGHEST[kind])
-            for order in (highest, highest - 1):
+            for order in range(highest, 0 if hidden else highest - 2, -1):
                 if order < 1 or (kind == "adams" and order < 3 and "published" in kinds):  # the same
                     continue
                 with contextlib.suppress(QuadratureError):  # a phi read off a wrong sampler may be anything

@@ -105,7 +105,7 @@ class Recipe:
         for age in range(k):
             data[np.arange(age, n), np.arange(n - age)] = weights[age, age:]
         start = np.where(self.alpha[:-1] == 0.0, 1.0, self.alpha[:-1]) if "state" in self.unscaled else np.ones(n)
-        return Observed(
+        steps = Observed(
             level=self.level if self.shown_level is None else self.shown_level,
             alpha=self.alpha,
             row=np.arange(n + 1),
@@ -113,6 +113,7 @@ class Recipe:
             data=data / self.unit("data")[:, None],
             noise=np.diag(self.noise / self.unit("noise") ** 2),
         )
+        return steps.in_sight()
 
 
 def standard_orders(level: np.ndarray, order: int) -> np.ndarray:

@@ -237,7 +237,12 @@ def describe(found: Diagnosis) -> str:
     """
     phi = found.certified.noise_scale
     text = found.certified.name
-    if phi is not None:
+    if found.rivals:
+        names = ", ".join((phi.name if phi is not None else "", *found.rivals))
+        text += f" with a φ that cannot be told from what was read: {names} fit alike"
+    elif phi is not None and not found.phi:
+        text += " with a φ that cannot be told from what was read: no state keeps its start or noise"
+    elif phi is not None:
         text += f" with φ = {phi.name}" if phi.name != "own" else " with a φ of its own, admissible"
     conventions = [str(e) for e in found.explanations if e.fault.is_convention]
     return text + "".join(f" ({c})" for c in conventions)

@@ -14,6 +14,7 @@ from ersde_theory.audit.faults import FAULTS, OF_RATIO, fault
 from ersde_theory.audit.matching import Tolerance, agreement
 from ersde_theory.audit.members import member
 from ersde_theory.audit.observed import observe
+from ersde_theory.audit.verdict import describe
 from tests.audit import _planters as plant
 
 FLOW, VP = ForwardProcess.rectified_flow(), ForwardProcess.vp_linear()
@@ -196,6 +197,52 @@ def test_only_faults_of_the_list_change_a_ratio():
         planted = [item.plant(good, **parameters) for parameters in item.propose(seen, good, Tolerance())]
         changing |= {item.name for wrong in planted if not np.array_equal(wrong.steps.ratio, good.steps.ratio)}
     assert changing == {item.name for item in OF_RATIO}
+
+
+FROM_NOISE = TimeGrid([np.inf, 9.0, 4.0, 2.0, 1.0, 0.5, 0.2, 0.0])
+
+
+@pytest.mark.parametrize("phi", [EXP, REVERSE, HALF], ids=lambda phi: phi.name)
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_phi_without_noise_from_pure_noise_is_read_off_the_data_weights(phi, order):
+    """Assert that phi and order are found though no ratio shows; with phi = x nothing is off."""
+    silenced = plant.with_noise(er(FROM_NOISE, phi, order), np.zeros(7)).in_process(FLOW)
+    found = diagnose(plant.renamed(silenced))
+    assert found.forgets
+    assert (found.phi, found.certified.name) == (phi.name, f"ER-SDE-{order} (published)")
+    assert [e.fault.name for e in found.faults] == ["noise-off"]
+    assert not found.unexplained.count
+    right = diagnose(plant.renamed(er(FROM_NOISE, ODE, order).in_process(FLOW)))
+    assert (right.phi, right.agrees, right.forgets) == ("ode", True, False)
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+@pytest.mark.parametrize(("levels", "phi"), [([np.inf, 2.0, 0.0], EXP), ([4.0, 0.0], ODE), ([4.0, 0.0], REVERSE)])
+def test_phi_that_cannot_be_told_is_not_named(quiet, levels, phi):
+    """Assert that a report names no phi where others fit as well, and names it once a step more tells them apart."""
+
+    def found_on(levels):
+        tab = er(TimeGrid(levels), phi)
+        return diagnose(plant.renamed(plant.with_noise(tab, np.zeros(tab.n_steps)) if quiet else tab))
+
+    found = found_on(levels)
+    assert found.phi == ""
+    assert phi.name in {found.certified.noise_scale.name, *found.rivals}
+    assert "cannot be told" in describe(found)
+    more = found_on([*levels[:-1], 1.0, 0.0])
+    assert (more.phi, more.rivals) == (phi.name, ())
+    assert f"φ = {phi.name}" in describe(more)
+
+
+def test_phi_is_not_named_where_nothing_explains_a_state_that_forgets():
+    """Assert that the nearest function is named only if ratios can be seen: with noise, or where all is explained."""
+    tab = er(FROM_NOISE, EXP)
+    data = tab.data[1:] * np.array([1.0, 1.3, 0.7])
+    loud = diagnose(plant.renamed(plant.with_data(tab, data)))
+    quiet = diagnose(plant.renamed(plant.with_noise(plant.with_data(tab, data), np.zeros(7))))
+    assert quiet.unexplained.count
+    assert (quiet.phi, loud.phi) == ("", "exp_power")
+    assert "cannot be told" in describe(quiet)
 
 
 def test_phi_is_not_accused_when_the_state_forgets_its_start():
