@@ -120,12 +120,12 @@ class Diagnosis:
 
     @property
     def departure(self) -> Departure | None:
-        """The first coefficient that departs and is not a matter of convention."""
+        """The first coefficient that departs and is no matter of convention; None without a scheme to depart from."""
         conventional = [e.explained for e in self.explanations if e.fault.is_convention]
         wrong = self.wrong
         for parts in conventional:
             wrong = wrong & ~parts
-        if not wrong.count:
+        if not wrong.count or np.isnan(self.certified.steps.data).any():
             return None
         step = int(wrong.steps[0])
         part = next(name for name in PARTS if wrong.part(name)[step])

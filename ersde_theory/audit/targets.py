@@ -137,7 +137,7 @@ def convention_of(target: Callable[..., Any]) -> str:
     >>> convention_of(sample_mine)
     'k-diffusion'
     """
-    if hasattr(target, "set_timesteps") and hasattr(target, "step"):
+    if hasattr(target, "set_timesteps") and (hasattr(target, "step") or hasattr(target, "step_pred")):
         return "diffusers"
     if hasattr(target, "ve_1_order") or hasattr(target, "vp_1_order"):
         return "released"

@@ -10,7 +10,7 @@ from enum import StrEnum
 import numpy as np
 
 from ersde_theory import _checks
-from ersde_theory.audit.bias import STEPS, Bias, bias
+from ersde_theory.audit.bias import STEPS, Bias, bias, rising
 from ersde_theory.audit.diagnosis import Diagnosis, diagnose
 from ersde_theory.audit.matching import Tolerance
 from ersde_theory.audit.readout import Readout
@@ -131,6 +131,8 @@ def judge(
     if not counts:
         msg = "steps: expected at least one number of steps, got none"
         raise ValueError(msg)
+    if len(ladder):
+        rising(ladder, "ladder")
     tell = advance or _silent
     read = functools.cache(lambda n: (read_at if n in counts else read_ladder_at or read_at)(n))
     reads = []
@@ -204,7 +206,7 @@ def _decided(read: Readout, found: Diagnosis, errors: Bias | None) -> Verdict:
     if found.faults and not found.unexplained.count:
         causes = "; ".join(f"step {e.first_step}: {e}" for e in found.faults)
         return verdict(Word.FAULTY, f"{nearest}, but {causes}")
-    where = f"first departure from {nearest}: {found.departure}"
+    where = f"first departure from {nearest}: {found.departure}" if found.departure else "nothing has its levels"
     if vanishes is False:
         return verdict(Word.FAULTY, f"{described_bias(errors)}; {_partly(found)}{where}")
     if vanishes:

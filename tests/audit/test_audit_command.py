@@ -118,7 +118,7 @@ def test_examples_have_the_faults_that_they_say(tmp_path, name, arguments, fault
         ([f"{SAMPLERS}:euler", "--convention", "k-difusion"], "did you mean 'k-diffusion'"),
         ([f"{SAMPLERS}:euler", "--steps", "ten"], "--steps"),
         ([f"{SAMPLERS}:euler", "--steps", "1"], "steps"),
-        ([f"{SAMPLERS}:euler", "--ladder", "10,20"], "at least 4"),
+        ([f"{SAMPLERS}:euler", "--ladder", "10,20"], "ladder: expected at least 4"),
         ([f"{SAMPLERS}:euler", "--kwargs", "nothing"], "name=value"),
         ([f"{SAMPLERS}:euler", "--kwargs", "wrong=1"], "wrong"),
         ([f"{SAMPLERS}:euler", "--against", "adam"], "did you mean 'adams'"),
@@ -131,6 +131,42 @@ def test_misuse_has_status_2_and_says_what_was_expected(tmp_path, arguments, say
     result = run(*arguments, "--out", tmp_path)
     assert result.exit_code == 2, result.output
     assert says in re.sub(r"[\s│]+", " ", result.output)
+
+
+@pytest.mark.parametrize("how", ["raise", "type", "shape"])
+def test_error_of_the_target_has_status_1_and_its_place(tmp_path, how):
+    """Assert that what the running target raises is no fault of the arguments, and is said without our own frames."""
+    result = run(f"{SAMPLERS}:failing", "--kwargs", f"how={how}", "--out", tmp_path)
+    assert result.exit_code == 1, result.output
+    assert result.output.startswith("error: the target raised ")
+    assert re.search(r"\(_samplers_to_audit\.py, line \d+\)$", result.output.strip())
+
+
+@pytest.mark.parametrize("text", ["import sys; sys.exit(0)", "def f(x, d, a, b): raise SystemExit(0)"])
+def test_target_that_ends_the_program_is_not_correct(tmp_path, text):
+    """Assert that a sampler cannot give itself the status of a right one."""
+    (tmp_path / "quits.py").write_text(text, "utf-8")
+    result = run(f"{tmp_path / 'quits.py'}:f", "--out", tmp_path)
+    assert result.exit_code == 1
+    assert "ends the program" in result.output
+
+
+@pytest.mark.parametrize(
+    ("how", "says"), [("never", "never asks the model"), ("nothing", "NoneType"), ("flat", "has shape (24,)")]
+)
+def test_target_without_a_final_state_of_its_own_is_told_so(tmp_path, how, says):
+    """Assert that what is no sampler has a verdict that says why."""
+    status, output, record = audited(tmp_path, "failing", "--kwargs", f"how={how}", "--ladder", "0")
+    assert status == 1, output
+    assert says in record.settings["reason"]
+
+
+def test_module_that_cannot_be_run_is_a_wrong_argument(tmp_path):
+    """Assert that an error in the file is answered in words."""
+    (tmp_path / "broken.py").write_text("1 +", "utf-8")
+    result = run(f"{tmp_path / 'broken.py'}:f", "--out", tmp_path)
+    assert result.exit_code == 2
+    assert "SyntaxError" in result.output
 
 
 def test_interruption_has_status_130(tmp_path, monkeypatch):

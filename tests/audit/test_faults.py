@@ -43,6 +43,13 @@ def without(tab, step):
     return plant.with_noise(tab, noise)
 
 
+def louder(tab, step, share):
+    """Return the tableau with noise added in a step, of a share of its level."""
+    noise = plant.noise_of(tab)
+    noise[step] = np.hypot(noise[step], share * plant.levels_of(tab)[1][step])
+    return plant.with_noise(tab, noise)
+
+
 def clipped(tab, threshold):
     """Return the tableau with small noise variances set to 0."""
     noise = plant.noise_of(tab)
@@ -90,6 +97,8 @@ CASES = [
     ("noise-alpha", 0, in_flow(er(LOG, REVERSE, 2), "noise"), {"instead": "1"}),
     ("noise-level", 1, plant.with_noise(er(LOG, EXP), np.r_[plant.noise_of(er(LOG, EXP))[[0, *range(11)]]]), {}),
     ("noise-at-zero", 16, plant.with_noise(er(KARRAS, EXP), np.append(plant.noise_of(er(KARRAS, EXP))[:-1], 0.02)), {}),
+    ("noise-extra", 5, louder(er(KARRAS, EXP), 5, 1e-3), {"steps": (5,)}),
+    ("noise-extra", 2, louder(er(LOG, ODE, 2), 2, 0.1), {"steps": (2,)}),
     ("noise-round-off", None, plant.with_single_precision_noise(er(KARRAS, ODE)), {}),
     ("noise-round-off", None, plant.with_single_precision_noise(ADAMS(OPEN, ODE, 4)), {}),
     ("state-alpha", 0, in_flow(er(OPEN, EXP), "state"), {"what": ("state",)}),

@@ -28,6 +28,7 @@ FAULTS: tuple[Fault, ...] = (
     _noise.NOISE_LEVEL,
     _noise.NOISE_ROUND_OFF,
     _noise.NOISE_AT_ZERO,
+    _noise.NOISE_EXTRA,
     _scaling.STATE_ALPHA,
     _scaling.PHI_LEVEL,
     _weights.HISTORY,
