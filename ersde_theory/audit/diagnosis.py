@@ -10,6 +10,8 @@ import numpy as np
 
 from ersde_theory import _checks
 from ersde_theory._gauss_legendre import QuadratureError
+from ersde_theory.audit._departure import Departure as Departure
+from ersde_theory.audit._departure import departure_of
 from ersde_theory.audit.faults import FAULTS, OF_RATIO, STRUCTURAL, Explanation, Fault, explanations_by
 from ersde_theory.audit.matching import PARTS, Parts, Tolerance, agreement
 from ersde_theory.audit.members import KINDS, Certified, member
@@ -22,43 +24,6 @@ from ersde_theory.tableau import Tableau
 _HIGHEST = {"published": 3, "adams": 4}
 _SINGLE = Tolerance(1e-6, 1e-6)  # where levels or coefficients were float32 on the way
 _EXPLAINED = 3  # schemes of the catalogue, the nearest ones, whose differences are looked into
-
-
-@dataclass(frozen=True)
-class Departure:
-    """The first coefficient that departs from the certified one.
-
-    Attributes
-    ----------
-    step : int
-        Counted from 0.
-    row : int
-        Of the tableau, the state at the step's end.
-    name : str
-        ``ratio``, ``data weight of evaluation k`` or ``noise standard deviation``.
-    expected, got : float
-        In y.
-
-    Examples
-    --------
-    >>> print(Departure(1, 2, "ratio", 0.5, 0.25))
-    step 1, ratio: expected 0.5, got 0.25 (-50 %)
-    """
-
-    step: int
-    row: int
-    name: str
-    expected: float
-    got: float
-
-    @property
-    def relative(self) -> float:
-        """Relative difference; inf where 0 was expected."""
-        return (self.got - self.expected) / abs(self.expected) if self.expected else np.inf
-
-    def __str__(self) -> str:
-        size = f" ({100.0 * self.relative:+.3g} %)" if np.isfinite(self.relative) else ""
-        return f"step {self.step}, {self.name}: expected {self.expected:.10g}, got {self.got:.10g}{size}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +94,7 @@ class Diagnosis:
             return None
         step = int(wrong.steps[0])
         part = next(name for name in PARTS if wrong.part(name)[step])
-        return _departure(self.seen, self.certified.steps, step, part)
+        return departure_of(self.seen, self.certified.steps, step, part)
 
     @property
     def badness(self) -> tuple[int, int, int, int]:
@@ -395,20 +360,6 @@ def _has_lost_ratios(seen: Observed, certified: Certified, tolerance: Tolerance)
         for found in explanations_by(fault, seen, certified, wrong, tolerance):
             left = left & ~found.explained.ratio
     return bool(left.any())
-
-
-def _departure(seen: Observed, expected: Observed, step: int, part: str) -> Departure:
-    """Return a coefficient of a step that is off: the one of the largest difference."""
-    row = int(seen.row[step + 1])
-    if part == "ratio":
-        return Departure(step, row, part, float(expected.ratio[step]), float(seen.ratio[step]))
-    if part == "data":
-        off = np.abs(seen.data[step] - expected.data[step])
-        k = int(np.argmax(off))
-        name = f"data weight of evaluation {k}"
-        return Departure(step, row, name, float(expected.data[step, k]), float(seen.data[step, k]))
-    right, got = expected.noise_variance[step] ** 0.5, seen.noise_variance[step] ** 0.5
-    return Departure(step, row, "noise standard deviation", float(right), float(got))
 
 
 __all__ = ["Departure", "Diagnosis", "diagnose", "explain", "node_levels"]
