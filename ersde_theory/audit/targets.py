@@ -191,6 +191,9 @@ def boxes(target: Callable[..., Any], calling: Calling) -> Callable[[int], Black
     if kind == "released":
         return lambda n: _released(target, calling, n)
     given = calling.parametrisation or "x0"
+    if calling.schedule_used.startswith("flow") and given != "const":
+        msg = f"schedule: expected --parametrisation const with {calling.schedule_used}, from σ = 1, got {given!r}"
+        raise ValueError(msg)
     return lambda n: k_diffusion(
         target,
         grid_of(calling.schedule_used, n, to_zero=calling.to_zero),

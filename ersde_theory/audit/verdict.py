@@ -17,6 +17,7 @@ from ersde_theory.audit.readout import Readout
 from ersde_theory.tableau import Defect, Tableau
 
 _UNITS = {"float64": 2.3e-16, "float32": 1.2e-7, "float16": 9.8e-4, "bfloat16": 7.9e-3}
+_ROUGH = 1e-3  # a tolerance that a verdict does not leave unsaid
 _DENSE = 400  # steps up to which a read-out can be compared coefficient by coefficient in little time
 
 
@@ -246,6 +247,8 @@ def describe(found: Diagnosis) -> str:
         text += " with a φ that cannot be told from what was read: no state keeps its start or noise"
     elif phi is not None:
         text += f" with φ = {phi.name}" if phi.name != "own" else " with a φ of its own, admissible"
+    if found.agreed_to > _ROUGH:
+        text += f" (compared to {100.0 * found.agreed_to:.1g} % only)"
     conventions = [str(e) for e in found.explanations if e.fault.is_convention]
     return text + "".join(f" ({c})" for c in conventions)
 

@@ -64,6 +64,16 @@ def test_faults_of_whole_callables_are_named(tmp_path, arguments, causes):
     assert record["fault"].tolist() == causes
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_half_precision_is_enough_for_a_right_sampler_and_its_share_is_said(tmp_path, dtype):
+    """Assert that round-off of the state is no fault, that the verdict has the tolerance, and that 10 % are seen."""
+    status, output, record = audited(tmp_path, "er_sde_2", "--ladder", "0", "--dtype", dtype)
+    assert status == 0, output
+    assert re.search(r"with φ = exp_power \(compared to \d\S* % only\)", record.settings["reason"])
+    status, output, _ = audited(tmp_path, "er_sde_2", "--ladder", "0", "--dtype", dtype, "--kwargs", "scale=1.1")
+    assert status == 1, output
+
+
 def test_right_er_sde_2_is_recognised(tmp_path):
     """Assert that the same code without faults is ER-SDE-2 with exp_power."""
     status, output, record = audited(tmp_path, "er_sde_2", "--ladder", "0")
@@ -115,6 +125,7 @@ def test_examples_have_the_faults_that_they_say(tmp_path, name, arguments, fault
         (["no_such_file.py:f"], "no_such_file.py"),
         ([f"{SAMPLERS}:eulr"], "did you mean 'euler'"),
         ([f"{SAMPLERS}:euler", "--schedule", "flo"], "did you mean 'flow'"),
+        ([f"{SAMPLERS}:euler", "--schedule", "flow"], "--parametrisation const"),
         ([f"{SAMPLERS}:euler", "--convention", "k-difusion"], "did you mean 'k-diffusion'"),
         ([f"{SAMPLERS}:euler", "--steps", "ten"], "--steps"),
         ([f"{SAMPLERS}:euler", "--steps", "1"], "steps"),
