@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from ersde_theory.records import Record
@@ -73,7 +74,7 @@ def write_bytes(path: Path, content: bytes) -> None:
         raise
 
 
-def write(record: Record, folder: Path) -> list[Path]:
+def write(record: Record, folder: Path, kinds: Sequence[style.Format] = style.FORMATS) -> list[Path]:
     """Draw a record and write the picture and the record.
 
     Parameters
@@ -82,11 +83,13 @@ def write(record: Record, folder: Path) -> list[Path]:
         Of a figure.
     folder : Path
         Where; made if it does not exist.
+    kinds : sequence of {"pdf", "svg", "png"}
+        Which files of the picture; all unless given.
 
     Returns
     -------
     list of Path
-        ``<name>.json``, ``.pdf``, ``.svg`` and ``.png``. The pictures depend on the numbers alone.
+        ``<name>.json``, ``.pdf``, ``.svg`` and ``.png``, those of `kinds`. The pictures depend on the numbers alone.
 
     Raises
     ------
@@ -106,7 +109,7 @@ def write(record: Record, folder: Path) -> list[Path]:
     picture = draw(record)
     paths = [folder / f"{record.name}.json"]
     record.save(paths[0])
-    for kind in style.FORMATS:
+    for kind in kinds:
         paths.append(folder / f"{record.name}.{kind}")
         write_bytes(paths[-1], style.render(picture, kind))
     return paths

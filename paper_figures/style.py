@@ -31,7 +31,8 @@ DASHES: tuple[Any, ...] = (
 MARKERS = ("o", "s", "^", "D", "v", "X", "P", "<", "*", "h")
 
 WIDTH = 7.2  # inches: the text width of a page
-FORMATS: tuple[Literal["pdf", "svg", "png"], ...] = ("pdf", "svg", "png")
+Format = Literal["pdf", "svg", "png"]
+FORMATS: tuple[Format, ...] = ("pdf", "svg", "png")
 _SETTINGS: dict[str, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 8.5,
@@ -343,7 +344,7 @@ def letter_panels(axes: Sequence[Sequence[Axes]]) -> None:
         panel.set_title(f"({letter}) {panel.get_title(loc='left')}".strip(), loc="left")
 
 
-def render(picture: Figure, kind: Literal["pdf", "svg", "png"]) -> bytes:
+def render(picture: Figure, kind: Format) -> bytes:
     """Return the bytes of a picture; the same picture gives the same bytes.
 
     Parameters

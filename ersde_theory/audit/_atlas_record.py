@@ -13,6 +13,7 @@ from ersde_theory.records import LabelledArray, Record, provenance
 
 STEPS = (50,)  # of the grid on which coefficients are compared
 LADDER = (10, 20, 50, 100, 200)
+NOT_RUN = "not run"
 _COMMAND = "python -m ersde_theory.audit.atlas --checkout NAME=PATH@COMMIT … --json docs/records/atlas.json"
 _HEAD = (
     "program",
@@ -79,7 +80,7 @@ def record(rows: Sequence[Row], seconds: float) -> Record:
         "program": [r.entry.program for r in rows],
         "commit": [r.commit for r in rows],
         "label": [r.entry.label for r in rows],
-        "verdict": [r.verdict.word.value if r.verdict else "not run" for r in rows],
+        "verdict": [r.verdict.word.value if r.verdict else NOT_RUN for r in rows],
         "reason": [r.verdict.reason if r.verdict else r.problem for r in rows],
         "nearest": [_of(r, lambda v: describe(v.diagnosis) if v.diagnosis else "") for r in rows],
         "faults": [_of(r, _faults) for r in rows],
@@ -118,7 +119,8 @@ def merged(before: Record, new: Record) -> Record:
     Returns
     -------
     Record
-        In the order of the atlas; entries that it does not know any more are gone. Each keeps its own ``origin``.
+        In the order of the atlas; entries that it does not know any more are gone. Each keeps its own ``origin``. What
+        could not be run anew does not take the place of numbers.
 
     Raises
     ------
@@ -144,7 +146,12 @@ def merged(before: Record, new: Record) -> Record:
     rows: dict[int, tuple[int, int]] = {}
     for which, arrays in enumerate(parts):
         names = zip(arrays["program"].values.tolist(), arrays["label"].values.tolist(), strict=True)
-        rows |= {place[name]: (which, i) for i, name in enumerate(names) if name in place}
+        was_run = arrays["verdict"].values != NOT_RUN
+        rows |= {
+            place[name]: (which, i)
+            for i, name in enumerate(names)
+            if name in place and (was_run[i] or place[name] not in rows)
+        }
     order = [rows[key] for key in sorted(rows)]
     arrays = {
         name: LabelledArray(array.dims, np.array([parts[which][name].values[i] for which, i in order]))
@@ -245,4 +252,4 @@ def _limit(row: Row, name: str) -> tuple[float, float]:
     return found.value, found.uncertainty
 
 
-__all__ = ["LADDER", "STEPS", "Row", "merged", "record", "table"]
+__all__ = ["LADDER", "NOT_RUN", "STEPS", "Row", "merged", "record", "table"]

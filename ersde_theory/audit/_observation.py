@@ -91,10 +91,14 @@ def observed(box: BlackBox, source: Source, dtype: str, seed: int) -> Observatio
     final, problem, watch = np.zeros(0), None, None
     try:
         with tapped(run, box.namespaces) as watch:
-            final = run.host(box.run(run))
+            result = box.run(run)
+            if not isinstance(result, np.ndarray) and not hasattr(result, "detach"):
+                msg = f"it returns no final state but an object of type {type(result).__name__}"
+                raise CannotRead(msg)
+            final = run.host(result)
         if not np.isfinite(final).all():
             problem = f"the final state has {'nan' if np.isnan(final).any() else 'inf'}"
-        elif final.size != source.start.size:
+        elif final.shape != source.start.shape:
             problem = f"the final state has shape {final.shape}, the start {source.start.shape}"
     except CannotRead as error:
         reason = "" if watch is None else watch.explain(len(run.evaluations) - 1)

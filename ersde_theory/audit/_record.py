@@ -67,10 +67,10 @@ def record(verdict: Verdict, seconds: float = 0.0) -> Record:
 
 def _words(found: Diagnosis) -> dict[str, Any]:
     """Return what a diagnosis says in words."""
-    phi = found.certified.noise_scale
     return {
         "nearest": describe(found),
-        "noise_scale": "" if phi is None else phi.name,
+        "noise_scale": found.phi,
+        "rivals": list(found.rivals),
         "departure": str(found.departure or ""),
         "explained": not found.unexplained.count,
         "conventions": [str(e) for e in found.explanations if e.fault.is_convention],

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import functools
+import sys
 from collections.abc import Iterator
 from typing import Any
+from unittest import mock
 
 import torch
+from torch.utils._mode_utils import no_dispatch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ersde_theory.audit._run import Run
@@ -16,6 +18,8 @@ from ersde_theory.audit._watch import Watch
 _STANDARD = frozenset({"randn", "randn_like"})
 _SCALED = frozenset({"normal", "normal_", "normal_functional"})
 _INTEGERS = frozenset({"randint", "randint_like", "random_", "random", "randperm"})
+_KINDS: dict[int, tuple[str, bool]] = {}
+_OPERATIONS: list[Any] = []
 
 
 class _Tap(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -25,15 +29,21 @@ class _Tap(TorchDispatchMode):  # type: ignore[no-untyped-call]
         super().__init__()  # type: ignore[no-untyped-call]
         self.run, self.watch = run, watch
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Return False: torch would wrap each call, which doubles its cost, and load its compiler to do so."""
+        return False
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         out = func(*args, **kwargs)
         if self.run.suspended:
             return out
-        name, is_random = _kind(func)
+        # found by its id, for hashing an operation takes longer than many an operation
+        name, is_random = _KINDS.get(id(func)) or _kind(func)
         if is_random:
             self._replace(name, args, kwargs, out)
-        else:
+        elif self.watch.follows_any(args) or (kwargs and self.watch.follows_any(kwargs.values())):
             self.watch.after = len(self.run.evaluations)
             self.watch.note(name, args, kwargs, out)
         return out
@@ -60,10 +70,11 @@ class _Tap(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.watch.mark(out)
 
 
-@functools.cache
 def _kind(func: Any) -> tuple[str, bool]:
     """Return the name of an operation and whether it is random."""
-    return func.overloadpacket.__name__, torch.Tag.nondeterministic_seeded in func.tags
+    _OPERATIONS.append(func)  # keeps its id from being given away
+    found = _KINDS[id(func)] = func.overloadpacket.__name__, torch.Tag.nondeterministic_seeded in func.tags
+    return found
 
 
 def _mean_and_std(name: str, args: Any, kwargs: Any) -> tuple[Any, Any]:
@@ -81,5 +92,22 @@ def torch_tap(run: Run) -> Iterator[Watch]:
     run.on_new = watch.mark
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(run.seed)
-        with _Tap(run, watch):
+        with _quadrature_unwatched(), _Tap(run, watch):
             yield watch
+
+
+@contextlib.contextmanager
+def _quadrature_unwatched() -> Iterator[None]:
+    """Let SciPy integrate without being watched: coefficients, thousands of operations for each."""
+    integrate = sys.modules.get("scipy.integrate")
+    if integrate is None:
+        yield
+        return
+    quad = integrate.quad
+
+    def unwatched(*args: Any, **kwargs: Any) -> Any:
+        with no_dispatch():
+            return quad(*args, **kwargs)
+
+    with mock.patch.object(integrate, "quad", unwatched):
+        yield

@@ -57,14 +57,20 @@ class Watch:
         """Return whether a tensor is computed from what is followed."""
         return getattr(tensor, "_followed_by", 0) == self._number
 
+    def follows_any(self, values: Iterable[Any]) -> bool:
+        """Return whether a followed tensor is among an operation's arguments: of most operations there is none."""
+        number = self._number
+        for value in values:
+            if getattr(value, "_followed_by", 0) == number:
+                return True
+            if isinstance(value, tuple | list) and self.follows_any(value):
+                return True
+        return False
+
     def note(self, name: str, args: Any, kwargs: Any, out: Any) -> None:
-        """Note one operation; most are of coefficients alone, and are let go at once."""
-        inputs = _tensors(args)
-        if kwargs:
-            inputs += _tensors(kwargs.values())
+        """Note one operation of a state."""
+        inputs = _tensors((*args, *kwargs.values()))
         states = [t for t in inputs if self.follows(t)]
-        if not states:
-            return
         if name in _READS:
             self.events.append((self.after, "reads", name))
             return

@@ -4,7 +4,7 @@
 
 The code of a checkout is executed in this process, with all its rights; C++ is compiled first. Only numbers are kept:
 verdicts, causes, errors, with the commits that were audited. A Record that is already there keeps the entries that are
-not audited anew.
+not audited anew, or that could not be run.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import contextlib
 import importlib.util
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,7 +23,7 @@ import typer
 from rich.console import Console
 
 from ersde_theory.audit._atlas_entries import ENTRIES, Entry
-from ersde_theory.audit._atlas_record import LADDER, STEPS, Row, merged, record
+from ersde_theory.audit._atlas_record import LADDER, NOT_RUN, STEPS, Row, merged, record
 from ersde_theory.audit._stable_diffusion_cpp import compiled_er_sde
 from ersde_theory.audit.conventions import comfy_stand_ins, load_target
 from ersde_theory.audit.readout import Readout, read_out
@@ -176,12 +176,13 @@ def _main(
     Raises
     ------
     BadParameter
-        If a checkout is wrong, no entry has the label, or the file is no atlas of the same steps.
+        If a checkout is wrong or lacks a file, no entry has the label, or the file is no atlas of the same steps.
     """
     begin = time.perf_counter()
     try:
         known = {found.name: found for found in map(Checkout.from_text, checkout)}
         chosen = _chosen(known, only)
+        _check_files(chosen, known)
         before = _before(json_file, [Row(entry, known[entry.program].commit, None, "", 0.0) for entry in chosen])
     except (OSError, ValueError) as error:
         raise typer.BadParameter(str(error)) from None
@@ -193,7 +194,8 @@ def _main(
             progress.update(task, completed=float(i + 1))
             found = record(rows, time.perf_counter() - begin)
             (found if before is None else merged(before, found)).save(json_file)  # whatever happens to the next
-            typer.echo(f"{entry.program}, {entry.label}: {rows[-1].verdict or rows[-1].problem}")
+            kept = "" if rows[-1].verdict or not _was_run(before, entry) else "; the earlier entry stays"
+            typer.echo(f"{entry.program}, {entry.label}: {rows[-1].verdict or rows[-1].problem}{kept}")
 
 
 def _chosen(programs: Collection[str], text: str) -> list[Entry]:
@@ -203,6 +205,24 @@ def _chosen(programs: Collection[str], text: str) -> list[Entry]:
         msg = f"--only: expected part of a label of {', '.join(programs)}, got {text!r}"
         raise ValueError(msg)
     return found
+
+
+def _check_files(entries: Sequence[Entry], checkouts: Mapping[str, Checkout]) -> None:
+    """Raise ValueError unless all files are there: a mistyped path is no finding about a program."""
+    for entry in entries:
+        path, file = checkouts[entry.program].path, entry.target.rpartition(":")[0]
+        if not (path / file).is_file():
+            got = "no such file" if path.is_dir() else "no such folder"
+            msg = f"--checkout: expected {file} in the checkout of {entry.program}, got {got}: {path}"
+            raise ValueError(msg)
+
+
+def _was_run(before: Record | None, entry: Entry) -> bool:
+    """Return whether an atlas has numbers of an entry."""
+    if before is None:
+        return False
+    mine = (before["program"] == entry.program) & (before["label"] == entry.label)
+    return bool((mine & (before["verdict"] != NOT_RUN)).any())
 
 
 def _before(file: Path, rows: Sequence[Row]) -> Record | None:

@@ -179,10 +179,7 @@ def bias(
     >>> bias(silenced, (20, 40, 80, 160)).vanishes
     False
     """
-    counts = np.array([_checks.integer(n, "steps", minimum=1) for n in steps])
-    if counts.size < 4 or (np.diff(counts) <= 0).any():
-        msg = f"steps: expected at least 4 rising numbers, got {counts.tolist()}"
-        raise ValueError(msg)
+    counts = rising(steps, "steps")
     rows = []
     for i, n in enumerate(counts.tolist()):
         rows.append(gaussian_errors(tableau_at(n)))
@@ -199,6 +196,36 @@ def bias(
         limit_of(counts, variance, floor * VARIANCE, _NEGLIGIBLE * VARIANCE),
         limit_of(counts, distance, floor, _NEGLIGIBLE),
     )
+
+
+def rising(steps: Sequence[int], name: str) -> np.ndarray:
+    """Return numbers of steps that a limit can be told from: at least four, strictly rising.
+
+    Parameters
+    ----------
+    steps : sequence of int
+    name : str
+        In messages.
+
+    Returns
+    -------
+    int array
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are no such numbers.
+
+    Examples
+    --------
+    >>> rising((10, 20, 40, 80), "ladder").tolist()
+    [10, 20, 40, 80]
+    """
+    counts = np.array([_checks.integer(n, name, minimum=1) for n in steps])
+    if counts.size < 4 or (np.diff(counts) <= 0).any():
+        msg = f"{name}: expected at least 4 rising numbers, got {counts.tolist()}"
+        raise ValueError(msg)
+    return counts
 
 
 def gaussian_errors(tab: Tableau) -> tuple[float, float, float, float]:
@@ -273,4 +300,5 @@ __all__ = [
     "bias",
     "gaussian_errors",
     "limit_of",
+    "rising",
 ]

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import ast
 import base64
+import contextlib
+import gc
+import sys
 import time
+import traceback
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -73,8 +78,8 @@ def audit(
 ) -> None:
     """Read a sampler's coefficients from outside and say whether it is right, which one it is, and what is wrong.
 
-    The target's code is run. Exit status 0 if the verdict is "correct", 1 if it is not or nothing could be decided, 2
-    for a wrong argument, 130 if interrupted.
+    The target's code is run. Exit status 0 if the verdict is "correct", 1 if it is not, nothing could be decided or the
+    target raised an error, 2 for a wrong argument, 130 if interrupted.
 
     \f
 
@@ -104,7 +109,6 @@ def audit(
     Exit
         With the status.
     """  # noqa: D301 - the form feed ends what --help shows
-    from ersde_theory.audit.conventions import load_target
     from ersde_theory.audit.targets import Calling, audit_sampler
     from ersde_theory.laboratory.command import _check_outputs
 
@@ -112,7 +116,7 @@ def audit(
     try:
         arguments = dict(_pair(text) for text in kwargs or [])
         calling = Calling(convention, parametrisation, schedule, noise, arguments, to_zero)
-        loaded = load_target(target)
+        loaded = _loaded(target)
         counts, rungs = _numbers(steps, "--steps"), _numbers(ladder, "--ladder")
         rungs = () if rungs == (0,) else rungs
         _check_outputs(out, json_file)
@@ -127,12 +131,65 @@ def audit(
                 against=against,
                 advance=lambda share: progress.update(task, completed=share),
             )
-    except (TypeError, ValueError, OSError, ImportError) as error:
-        raise typer.BadParameter(str(error)) from None
+    except SystemExit:
+        typer.echo("error: the target ends the program: nothing was decided", err=True)
+        raise typer.Exit(1) from None
+    except Exception as error:
+        _blame(error)
+        raise
     except KeyboardInterrupt:
         typer.echo("interrupted: nothing was decided", err=True)
         raise typer.Exit(_INTERRUPTED) from None
     _finish(verdict, time.perf_counter() - begin, out, json_file)
+
+
+def _loaded(target: str) -> Callable[..., Any]:
+    """Return the target; whatever its module raises is the fault of the argument."""
+    from ersde_theory.audit.conventions import load_target
+
+    with _quick_imports(target):
+        try:
+            return load_target(target)
+        except (TypeError, ValueError, OSError, ImportError):
+            raise
+        except Exception as error:
+            msg = f"target: importing it failed: {type(error).__name__}: {error}"
+            raise ValueError(msg) from error
+
+
+def _blame(error: Exception) -> None:
+    """Leave with status 1 for an error of the running target, with 2 for a wrong argument; return for our own."""
+    running, place = False, ""
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        module = str(frame.f_globals.get("__name__"))
+        running = running or (frame.f_code.co_name == "run" and module.startswith("ersde_theory.audit.conventions"))
+        if running and not module.startswith(("ersde_theory.audit.conventions", "ersde_theory.audit._", "torch.")):
+            place = f"{Path(frame.f_code.co_filename).name}, line {line}"
+    if place:
+        typer.echo(f"error: the target raised {type(error).__name__}: {error} ({place})", err=True)
+        raise typer.Exit(1) from None
+    if isinstance(error, TypeError | ValueError | OSError | ImportError | NotImplementedError):
+        raise typer.BadParameter(str(error)) from None
+
+
+@contextlib.contextmanager
+def _quick_imports(target: str) -> Iterator[None]:
+    """Import without collecting garbage, and diffusers without torch's compiler.
+
+    diffusers only marks networks for it, does so only if it is there, and it takes as long to import as torch itself.
+    """
+    compiler = "torch._dynamo"
+    hidden = target.startswith(("diffusers", "ersde_theory.")) and compiler not in sys.modules
+    gc.disable()
+    if hidden:
+        sys.modules[compiler] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        if hidden:
+            del sys.modules[compiler]
+        gc.freeze()  # what is imported stays until the end
+        gc.enable()
 
 
 def _pair(text: str) -> tuple[str, Any]:
@@ -219,7 +276,7 @@ def _write(verdict: Verdict, found: Record, out: Path) -> Path:
 
     address = ""
     if verdict.diagnosis is not None:
-        picture = next(p for p in write(found, out) if p.suffix == ".svg")
+        _, picture = write(found, out, ["svg"])
         address = "data:image/svg+xml;base64," + base64.b64encode(picture.read_bytes()).decode("ascii")
     else:
         found.save(out / "audit.json")

@@ -10,10 +10,12 @@ import numpy as np
 
 from ersde_theory import _checks
 from ersde_theory._gauss_legendre import QuadratureError
-from ersde_theory.audit.faults import FAULTS, STRUCTURAL, Explanation, Fault, explanations_by
+from ersde_theory.audit._departure import Departure as Departure
+from ersde_theory.audit._departure import departure_of
+from ersde_theory.audit.faults import FAULTS, OF_RATIO, STRUCTURAL, Explanation, Fault, explanations_by
 from ersde_theory.audit.matching import PARTS, Parts, Tolerance, agreement
 from ersde_theory.audit.members import KINDS, Certified, member
-from ersde_theory.audit.noise_scales import Candidate, candidates, own
+from ersde_theory.audit.noise_scales import NAMED, Candidate, candidates, own
 from ersde_theory.audit.observed import Observed, observe
 from ersde_theory.audit.others import other_schemes
 from ersde_theory.noise_scale import NoiseScale
@@ -22,43 +24,6 @@ from ersde_theory.tableau import Tableau
 _HIGHEST = {"published": 3, "adams": 4}
 _SINGLE = Tolerance(1e-6, 1e-6)  # where levels or coefficients were float32 on the way
 _EXPLAINED = 3  # schemes of the catalogue, the nearest ones, whose differences are looked into
-
-
-@dataclass(frozen=True)
-class Departure:
-    """The first coefficient that departs from the certified one.
-
-    Attributes
-    ----------
-    step : int
-        Counted from 0.
-    row : int
-        Of the tableau, the state at the step's end.
-    name : str
-        ``ratio``, ``data weight of evaluation k`` or ``noise standard deviation``.
-    expected, got : float
-        In y.
-
-    Examples
-    --------
-    >>> print(Departure(1, 2, "ratio", 0.5, 0.25))
-    step 1, ratio: expected 0.5, got 0.25 (-50 %)
-    """
-
-    step: int
-    row: int
-    name: str
-    expected: float
-    got: float
-
-    @property
-    def relative(self) -> float:
-        """Relative difference; inf where 0 was expected."""
-        return (self.got - self.expected) / abs(self.expected) if self.expected else np.inf
-
-    def __str__(self) -> str:
-        size = f" ({100.0 * self.relative:+.3g} %)" if np.isfinite(self.relative) else ""
-        return f"step {self.step}, {self.name}: expected {self.expected:.10g}, got {self.got:.10g}{size}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +42,8 @@ class Diagnosis:
         Faults and conventions, by the first step that they explain.
     agreed_to : float
         Differences of coefficients up to this count as round-off.
+    rivals : tuple of str
+        Other named noise scale functions with which the same scheme fits as well.
 
     Examples
     --------
@@ -92,6 +59,19 @@ class Diagnosis:
     unexplained: Parts
     explanations: tuple[Explanation, ...] = ()
     agreed_to: float = 0.0
+    rivals: tuple[str, ...] = ()
+
+    @property
+    def phi(self) -> str:
+        """Name of the noise scale function; empty if there is none, or if it cannot be told from what was read."""
+        if self.certified.noise_scale is None or self.rivals or (self.unexplained.count and self.forgets):
+            return ""
+        return self.certified.noise_scale.name
+
+    @property
+    def forgets(self) -> bool:
+        """Whether no ratio of phi can be seen: start and noise are forgotten from the first step on."""
+        return bool(self.seen.is_forgotten[1:].all()) and self.seen.n_steps > 1
 
     @property
     def agrees(self) -> bool:
@@ -105,16 +85,16 @@ class Diagnosis:
 
     @property
     def departure(self) -> Departure | None:
-        """The first coefficient that departs and is not a matter of convention."""
+        """The first coefficient that departs and is no matter of convention; None without a scheme to depart from."""
         conventional = [e.explained for e in self.explanations if e.fault.is_convention]
         wrong = self.wrong
         for parts in conventional:
             wrong = wrong & ~parts
-        if not wrong.count:
+        if not wrong.count or np.isnan(self.certified.steps.data).any():
             return None
         step = int(wrong.steps[0])
         part = next(name for name in PARTS if wrong.part(name)[step])
-        return _departure(self.seen, self.certified.steps, step, part)
+        return departure_of(self.seen, self.certified.steps, step, part)
 
     @property
     def badness(self) -> tuple[int, int, int, int]:
@@ -181,7 +161,8 @@ def _nearest(seen: Observed, levels: np.ndarray, tolerance: Tolerance, against: 
         for certified in stage(seen, levels, tolerance, against):
             wrong = ~agreement(seen, certified.steps, tolerance)
             if not wrong.count:
-                return Diagnosis(seen, certified, wrong, wrong, agreed_to=tolerance.coefficient)
+                rivals = _rivals(seen, certified, tolerance)
+                return Diagnosis(seen, certified, wrong, wrong, agreed_to=tolerance.coefficient, rivals=rivals)
             tried.append((wrong.count, certified))
         tried.sort(key=lambda pair: pair[0])
         found = [explain(seen, certified, tolerance) for _, certified in tried if certified.recipe is not None]
@@ -189,6 +170,7 @@ def _nearest(seen: Observed, levels: np.ndarray, tolerance: Tolerance, against: 
         others = [certified for _, certified in tried if certified.recipe is None]
         found += [explain(seen, certified, tolerance) for certified in others[:_EXPLAINED]]
         best = min((*found, *([] if best is None else [best])), key=lambda d: d.badness)
+        best = replace(best, rivals=_as_good(best, members))
         if not best.unexplained.count and not _has_own_phi(best):
             return replace(best, agreed_to=tolerance.coefficient)
     assert best is not None
@@ -198,6 +180,27 @@ def _nearest(seen: Observed, levels: np.ndarray, tolerance: Tolerance, against: 
     if best.unexplained.count and best.certified.recipe is not None:
         best = min((best, *_on_top(best, FAULTS, tolerance)), key=lambda d: d.badness)
     return replace(best, agreed_to=tolerance.coefficient)
+
+
+def _rivals(seen: Observed, certified: Certified, tolerance: Tolerance) -> tuple[str, ...]:
+    """Return the other functions with which a member of the family agrees as well."""
+    made = certified.recipe
+    if made is None or made.noise_scale.name not in NAMED:
+        return ()
+    others = [c.noise_scale for c in candidates(seen, tolerance) if c.count == seen.n_steps]
+    found = []
+    for phi in others:
+        if phi.name in NAMED and phi.name != made.noise_scale.name:
+            rival = member(made.kind, phi, seen.level, seen.alpha, made.order)
+            found += [] if (~agreement(seen, rival.steps, tolerance)).count else [phi.name]
+    return tuple(found)
+
+
+def _as_good(best: Diagnosis, others: list[Diagnosis]) -> tuple[str, ...]:
+    """Return the other functions with which the same scheme is explained as well."""
+    alike = [d.certified for d in others if d.certified.name == best.certified.name and d.badness == best.badness]
+    names = [c.noise_scale.name for c in (best.certified, *alike) if c.noise_scale is not None]
+    return tuple(dict.fromkeys(n for n in names if n != names[0] and {n, names[0]} <= set(NAMED)))
 
 
 def _has_own_phi(found: Diagnosis) -> bool:
@@ -300,12 +303,15 @@ def _slow_hypotheses(seen: Observed, grid_level: np.ndarray, tolerance: Toleranc
 def _members(
     seen: Observed, likely: list[Candidate], tolerance: Tolerance, kinds: tuple[str, ...]
 ) -> Iterator[Certified]:
-    """Yield members of the family, of the order that the sampler seems to have and the one below."""
-    used = int(seen.orders(tolerance.coefficient).max())
+    """Yield members of the family, of the order that the sampler seems to have and the one below.
+
+    A state that is a sum of all data so far does not show an order.
+    """
+    used, hidden = int(seen.orders(tolerance.coefficient).max()), bool(seen.is_forgotten.any())
     for candidate in likely:
         for kind in kinds:
             highest = min(max(used, 1), _HIGHEST[kind])
-            for order in (highest, highest - 1):
+            for order in range(highest, 0 if hidden else highest - 2, -1):
                 if order < 1 or (kind == "adams" and order < 3 and "published" in kinds):  # the same
                     continue
                 with contextlib.suppress(QuadratureError):  # a phi read off a wrong sampler may be anything
@@ -338,24 +344,22 @@ def _on_top(start: Diagnosis, firsts: Sequence[Fault], tolerance: Tolerance) -> 
             explained = wrong & ~agreement(certified.steps, planted.steps, tolerance)
             if not (explained & start.unexplained).count:
                 continue
+            if _has_lost_ratios(seen, planted, tolerance):
+                continue
             rest = explain(seen, planted, tolerance)
             if not rest.unexplained.count:
                 both = (Explanation(first, parameters, explained), *rest.explanations)
                 yield Diagnosis(seen, certified, wrong, rest.unexplained, both)
 
 
-def _departure(seen: Observed, expected: Observed, step: int, part: str) -> Departure:
-    """Return a coefficient of a step that is off: the one of the largest difference."""
-    row = int(seen.row[step + 1])
-    if part == "ratio":
-        return Departure(step, row, part, float(expected.ratio[step]), float(seen.ratio[step]))
-    if part == "data":
-        off = np.abs(seen.data[step] - expected.data[step])
-        k = int(np.argmax(off))
-        name = f"data weight of evaluation {k}"
-        return Departure(step, row, name, float(expected.data[step, k]), float(seen.data[step, k]))
-    right, got = expected.noise_variance[step] ** 0.5, seen.noise_variance[step] ** 0.5
-    return Departure(step, row, "noise standard deviation", float(right), float(got))
+def _has_lost_ratios(seen: Observed, certified: Certified, tolerance: Tolerance) -> bool:
+    """Return whether a ratio is off that no fault can explain: quick to find out, compared with all explanations."""
+    wrong = ~agreement(seen, certified.steps, tolerance)
+    left = wrong.ratio
+    for fault in OF_RATIO if left.any() else ():
+        for found in explanations_by(fault, seen, certified, wrong, tolerance):
+            left = left & ~found.explained.ratio
+    return bool(left.any())
 
 
 __all__ = ["Departure", "Diagnosis", "diagnose", "explain", "node_levels"]

@@ -98,13 +98,14 @@ class Recipe:
         >>> recipe("adams", NoiseScale.ode(), level, np.ones(3), np.array([1, 1])).observed().data.tolist()
         [[0.5, 0.0], [0.0, 0.5]]
         """
-        n = self.ratio.size
+        n, k = self.ratio.size, self.factor.shape[0]
+        used = np.arange(k)[:, None] < self.order
+        weights = np.einsum("mi,imj->ji", np.where(used, self.factor, 0.0), self.difference)  # by age
         data = np.zeros((n, n))
-        for i, order in enumerate(self.order.tolist()):
-            weights = self.factor[:order, i] @ self.difference[i, :order, :order]
-            data[i, i::-1][:order] = weights
+        for age in range(k):
+            data[np.arange(age, n), np.arange(n - age)] = weights[age, age:]
         start = np.where(self.alpha[:-1] == 0.0, 1.0, self.alpha[:-1]) if "state" in self.unscaled else np.ones(n)
-        return Observed(
+        steps = Observed(
             level=self.level if self.shown_level is None else self.shown_level,
             alpha=self.alpha,
             row=np.arange(n + 1),
@@ -112,6 +113,7 @@ class Recipe:
             data=data / self.unit("data")[:, None],
             noise=np.diag(self.noise / self.unit("noise") ** 2),
         )
+        return steps.in_sight()
 
 
 def standard_orders(level: np.ndarray, order: int) -> np.ndarray:

@@ -143,7 +143,7 @@ def candidates(seen: Observed, tolerance: Tolerance) -> list[Candidate]:
     >>> candidates(observe(tab), Tolerance())[0].noise_scale.name
     'power(1.3)'
     """
-    grid = TimeGrid(seen.level)
+    grid, untold = TimeGrid(seen.level), seen.is_forgotten
     found = []
     for noise_scale in (*map(NoiseScale.from_name, NAMED), *_fitted(seen, tolerance)):
         try:
@@ -152,7 +152,8 @@ def candidates(seen: Observed, tolerance: Tolerance) -> list[Candidate]:
             continue
         expected = exponential_ratio(noise_scale, grid)
         allowed = tolerance.coefficient * np.maximum(1.0, np.abs(expected))
-        found.append(Candidate(noise_scale, np.abs(seen.ratio - expected) <= allowed, named=True))
+        agrees = untold | (np.abs(seen.ratio - expected) <= allowed)
+        found.append(Candidate(noise_scale, agrees, named=True))
     return sorted(found, key=lambda c: -c.count)
 
 

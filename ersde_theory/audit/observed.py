@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -66,6 +66,37 @@ class Observed:
     def is_multistep(self) -> bool:
         """Whether there is one evaluation a step and the levels fall strictly."""
         return self.data.shape[1] == self.n_steps and bool((np.diff(self.level) < 0.0).all())
+
+    @property
+    def is_forgotten(self) -> np.ndarray:
+        """Whether start and draws are forgotten where a step begins, shape (steps,): its ratio then cannot be seen."""
+        found = np.zeros(self.n_steps, dtype=bool)
+        for i in range(0 if self.ratio[:-1].all() else self.n_steps - 1):
+            found[i + 1] = (found[i] or self.ratio[i] == 0.0) and not self.noise[i].any()
+        return found
+
+    def in_sight(self) -> Observed:
+        """Return the steps as they show: a state that is a sum of data alone has no ratio to the next one.
+
+        Returns
+        -------
+        Observed
+
+        Examples
+        --------
+        >>> from ersde_theory import NoiseScale, TimeGrid, schemes
+        >>> seen = observe(schemes.er_sde(TimeGrid([np.inf, 2.0, 1.0]), NoiseScale.reverse_sde(), order=1))
+        >>> silenced = replace(seen, noise=0.0 * seen.noise)
+        >>> silenced.ratio.tolist(), silenced.in_sight().ratio.tolist(), silenced.in_sight().data.tolist()
+        ([0.0, 0.25], [0.0, 0.0], [[1.0, 0.0], [0.25, 0.75]])
+        """
+        hidden = self.is_forgotten
+        if not hidden.any():
+            return self
+        data = self.data.copy()
+        for i in np.flatnonzero(hidden):
+            data[i] += self.ratio[i] * data[i - 1]
+        return replace(self, ratio=np.where(hidden, 0.0, self.ratio), data=data)
 
     def lags(self) -> np.ndarray:
         """Return the data weights by age, the newest evaluation first, shape (steps, evaluations).

@@ -251,6 +251,8 @@ def _seen_twice(box: BlackBox, dtype: str, seed: int) -> Readout | tuple[Rows, O
     first = observed(box, _random_source(box, 1.0, seed), dtype, seed)
     if first.problem is not None:
         return _failed(box, dtype, [first])
+    if not first.run.evaluations:
+        return _failed(box, dtype, [first], ["it never asks the model"])
     basis = observed(box, BasisSource(len(first.run.evaluations), len(first.run.draws)), dtype, seed)
     if basis.problem is not None:
         return _failed(box, dtype, [first, basis])
@@ -264,7 +266,7 @@ def _seen_at_once(box: BlackBox, dtype: str, seed: int) -> tuple[Rows, Observati
     """Return the same from one run; None if that fails, or if the sampler asks for more than it has room for."""
     room = 1 + _COLUMNS_A_STEP * len(box.nodes)
     found = observed_at_once(box, JointSource(_random_source(box, 1.0, seed), room), dtype, seed)
-    if found is None:
+    if found is None or not found[0].run.evaluations:
         return None
     first, basis = found
     return visible_rows(basis.run.evaluations, basis.final, box.nodes, EPS[dtype]), first, basis

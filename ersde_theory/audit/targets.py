@@ -137,7 +137,7 @@ def convention_of(target: Callable[..., Any]) -> str:
     >>> convention_of(sample_mine)
     'k-diffusion'
     """
-    if hasattr(target, "set_timesteps") and hasattr(target, "step"):
+    if hasattr(target, "set_timesteps") and (hasattr(target, "step") or hasattr(target, "step_pred")):
         return "diffusers"
     if hasattr(target, "ve_1_order") or hasattr(target, "vp_1_order"):
         return "released"
@@ -191,6 +191,9 @@ def boxes(target: Callable[..., Any], calling: Calling) -> Callable[[int], Black
     if kind == "released":
         return lambda n: _released(target, calling, n)
     given = calling.parametrisation or "x0"
+    if calling.schedule_used.startswith("flow") and given != "const":
+        msg = f"schedule: expected --parametrisation const with {calling.schedule_used}, from σ = 1, got {given!r}"
+        raise ValueError(msg)
     return lambda n: k_diffusion(
         target,
         grid_of(calling.schedule_used, n, to_zero=calling.to_zero),

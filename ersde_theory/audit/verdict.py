@@ -10,13 +10,14 @@ from enum import StrEnum
 import numpy as np
 
 from ersde_theory import _checks
-from ersde_theory.audit.bias import STEPS, Bias, bias
+from ersde_theory.audit.bias import STEPS, Bias, bias, rising
 from ersde_theory.audit.diagnosis import Diagnosis, diagnose
 from ersde_theory.audit.matching import Tolerance
 from ersde_theory.audit.readout import Readout
 from ersde_theory.tableau import Defect, Tableau
 
 _UNITS = {"float64": 2.3e-16, "float32": 1.2e-7, "float16": 9.8e-4, "bfloat16": 7.9e-3}
+_ROUGH = 1e-3  # a tolerance that a verdict does not leave unsaid
 _DENSE = 400  # steps up to which a read-out can be compared coefficient by coefficient in little time
 
 
@@ -131,6 +132,8 @@ def judge(
     if not counts:
         msg = "steps: expected at least one number of steps, got none"
         raise ValueError(msg)
+    if len(ladder):
+        rising(ladder, "ladder")
     tell = advance or _silent
     read = functools.cache(lambda n: (read_at if n in counts else read_ladder_at or read_at)(n))
     reads = []
@@ -204,7 +207,7 @@ def _decided(read: Readout, found: Diagnosis, errors: Bias | None) -> Verdict:
     if found.faults and not found.unexplained.count:
         causes = "; ".join(f"step {e.first_step}: {e}" for e in found.faults)
         return verdict(Word.FAULTY, f"{nearest}, but {causes}")
-    where = f"first departure from {nearest}: {found.departure}"
+    where = f"first departure from {nearest}: {found.departure}" if found.departure else "nothing has its levels"
     if vanishes is False:
         return verdict(Word.FAULTY, f"{described_bias(errors)}; {_partly(found)}{where}")
     if vanishes:
@@ -237,8 +240,15 @@ def describe(found: Diagnosis) -> str:
     """
     phi = found.certified.noise_scale
     text = found.certified.name
-    if phi is not None:
+    if found.rivals:
+        names = ", ".join((phi.name if phi is not None else "", *found.rivals))
+        text += f" with a φ that cannot be told from what was read: {names} fit alike"
+    elif phi is not None and not found.phi:
+        text += " with a φ that cannot be told from what was read: no state keeps its start or noise"
+    elif phi is not None:
         text += f" with φ = {phi.name}" if phi.name != "own" else " with a φ of its own, admissible"
+    if found.agreed_to > _ROUGH:
+        text += f" (compared to {100.0 * found.agreed_to:.1g} % only)"
     conventions = [str(e) for e in found.explanations if e.fault.is_convention]
     return text + "".join(f" ({c})" for c in conventions)
 

@@ -10,7 +10,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from ersde_theory.audit import Calling, atlas, audit_sampler
+from ersde_theory.audit import Calling, Readout, Verdict, Word, atlas, audit_sampler
 from ersde_theory.audit._atlas_entries import ENTRIES
 from ersde_theory.audit._atlas_record import Row, merged, record, table
 from ersde_theory.audit._stable_diffusion_cpp import compiled_er_sde
@@ -57,27 +57,63 @@ def test_entries_of_the_record_are_known_and_carry_commits():
     assert np.isfinite(FOUND["variance_error"]).any(axis=1).sum() > 20
 
 
-def test_atlas_of_a_missing_checkout_reports_what_was_not_run(tmp_path):
-    """Assert that an implementation that cannot be run is a line of its own."""
-    result = run(
-        "--checkout", f"release={tmp_path}@0123456789ab", "--json", tmp_path / "atlas.json", "--only", "VE, order 1"
-    )
+def checkout(folder, text="raise RuntimeError('broken at ' + __file__)"):
+    """Write the release's file into a folder, and return the option that names it."""
+    (folder / "er_sde_solver.py").write_text(text, "utf-8")
+    return "--checkout", f"release={folder}@0123456789ab"
+
+
+def test_program_that_cannot_be_run_is_a_line_of_its_own(tmp_path):
+    """Assert that what it raises is the reason, without a path of this machine."""
+    result = run(*checkout(tmp_path), "--json", tmp_path / "atlas.json", "--only", "VE, order 1")
     assert result.exit_code == 0, result.output
     found = Record.from_json((tmp_path / "atlas.json").read_text("utf-8"))
     assert found["verdict"].tolist() == ["not run"]
+    assert "broken at" in found["reason"][0]
     assert str(tmp_path) not in (tmp_path / "atlas.json").read_text("utf-8")
 
 
-def test_entry_that_is_audited_again_takes_the_place_of_the_old_one(tmp_path):
+def test_program_that_cannot_be_run_any_more_does_not_replace_its_numbers(tmp_path):
+    """Assert that the entries that are there stay, that the command says so, and that one without numbers goes."""
+    file = tmp_path / "atlas.json"
+    FOUND.save(file)
+    result = run(*checkout(tmp_path), "--json", file, "--only", "VE, order")
+    assert result.exit_code == 0, result.output
+    assert result.output.count("broken at") == result.output.count("the earlier entry stays") == 3
+    assert Record.load(file)["commit"].tolist() == FOUND["commit"].tolist()
+    fresh = tmp_path / "fresh.json"
+    for _ in range(2):
+        result = run(*checkout(tmp_path), "--json", fresh, "--only", "VE, order 1")
+        assert "stays" not in result.output
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["file", "folder"])
+def test_mistyped_checkout_is_refused_and_nothing_is_lost(tmp_path, there):
+    """Assert status 2, words, and an untouched Record, for a folder without the file and for none."""
+    file = tmp_path / "atlas.json"
+    FOUND.save(file)
+    kept, wrong = file.read_bytes(), tmp_path if there else tmp_path / "mistyped"
+    result = run("--checkout", f"release={wrong}@0123456789ab", "--json", file)
+    said = "".join(result.output.split()).replace("│", "")
+    assert result.exit_code == 2
+    assert f"expecteder_sde_solver.pyinthecheckoutofrelease,gotnosuch{'file' if there else 'folder'}:" in said
+    assert file.read_bytes() == kept
+
+
+def test_entry_that_is_audited_again_takes_the_place_of_the_old_one(tmp_path, monkeypatch):
     """Assert that the other entries of a Record stay bit for bit, in their places, each with its own origin."""
     file = tmp_path / "atlas.json"
     FOUND.save(file)
     where = FOUND["label"].tolist().index("VE, order 2")
-    result = run("--checkout", f"release={tmp_path}@0123456789ab", "--json", file, "--only", "VE, order 2")
+    read = Readout("f", "step", None, np.ones(1), np.ones(2), "float64", False, ("it clips",), np.nan)
+    verdict = Verdict(Word.NOT_LINEAR, "it clips", read)
+    monkeypatch.setattr(atlas, "audited", lambda entry, found: Row(entry, found.commit, verdict, "", 1.0))
+    result = run(*checkout(tmp_path), "--json", file, "--only", "VE, order 2")
     assert result.exit_code == 0, result.output
+    assert "stays" not in result.output
     found = Record.load(file)
     others = np.arange(FOUND["label"].size) != where
-    assert found["verdict"][where] == "not run"
+    assert found["verdict"][where] == "not linear"
     assert found["commit"][where] == "0123456789ab"
     assert found["origin"][where] != FOUND["origin"][where]
     for name, array in FOUND.arrays.items():
@@ -103,7 +139,7 @@ def test_file_that_is_no_atlas_of_the_same_steps_is_refused_before_the_work(tmp_
     other, damaged = tmp_path / "other.json", tmp_path / "damaged.json"
     replace(FOUND, settings={"steps": [20]}).save(other)
     damaged.write_text("{", "utf-8")
-    call = ("--checkout", f"release={tmp_path}@0123456789ab", "--json")
+    call = (*checkout(tmp_path), "--json")
     assert [run(*call, file).exit_code for file in (other, damaged)] == [2, 2]
     assert run(*call, tmp_path / "new.json", "--only", "no such label").exit_code == 2
     assert isinstance(run(*call, tmp_path / "new.json").exception, AssertionError)

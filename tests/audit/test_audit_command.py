@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -62,6 +64,16 @@ def test_faults_of_whole_callables_are_named(tmp_path, arguments, causes):
     assert record["fault"].tolist() == causes
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_half_precision_is_enough_for_a_right_sampler_and_its_share_is_said(tmp_path, dtype):
+    """Assert that round-off of the state is no fault, that the verdict has the tolerance, and that 10 % are seen."""
+    status, output, record = audited(tmp_path, "er_sde_2", "--ladder", "0", "--dtype", dtype)
+    assert status == 0, output
+    assert re.search(r"with φ = exp_power \(compared to \d\S* % only\)", record.settings["reason"])
+    status, output, _ = audited(tmp_path, "er_sde_2", "--ladder", "0", "--dtype", dtype, "--kwargs", "scale=1.1")
+    assert status == 1, output
+
+
 def test_right_er_sde_2_is_recognised(tmp_path):
     """Assert that the same code without faults is ER-SDE-2 with exp_power."""
     status, output, record = audited(tmp_path, "er_sde_2", "--ladder", "0")
@@ -113,10 +125,11 @@ def test_examples_have_the_faults_that_they_say(tmp_path, name, arguments, fault
         (["no_such_file.py:f"], "no_such_file.py"),
         ([f"{SAMPLERS}:eulr"], "did you mean 'euler'"),
         ([f"{SAMPLERS}:euler", "--schedule", "flo"], "did you mean 'flow'"),
+        ([f"{SAMPLERS}:euler", "--schedule", "flow"], "--parametrisation const"),
         ([f"{SAMPLERS}:euler", "--convention", "k-difusion"], "did you mean 'k-diffusion'"),
         ([f"{SAMPLERS}:euler", "--steps", "ten"], "--steps"),
         ([f"{SAMPLERS}:euler", "--steps", "1"], "steps"),
-        ([f"{SAMPLERS}:euler", "--ladder", "10,20"], "at least 4"),
+        ([f"{SAMPLERS}:euler", "--ladder", "10,20"], "ladder: expected at least 4"),
         ([f"{SAMPLERS}:euler", "--kwargs", "nothing"], "name=value"),
         ([f"{SAMPLERS}:euler", "--kwargs", "wrong=1"], "wrong"),
         ([f"{SAMPLERS}:euler", "--against", "adam"], "did you mean 'adams'"),
@@ -131,6 +144,42 @@ def test_misuse_has_status_2_and_says_what_was_expected(tmp_path, arguments, say
     assert says in re.sub(r"[\s│]+", " ", result.output)
 
 
+@pytest.mark.parametrize("how", ["raise", "type", "shape"])
+def test_error_of_the_target_has_status_1_and_its_place(tmp_path, how):
+    """Assert that what the running target raises is no fault of the arguments, and is said without our own frames."""
+    result = run(f"{SAMPLERS}:failing", "--kwargs", f"how={how}", "--out", tmp_path)
+    assert result.exit_code == 1, result.output
+    assert result.output.startswith("error: the target raised ")
+    assert re.search(r"\(_samplers_to_audit\.py, line \d+\)$", result.output.strip())
+
+
+@pytest.mark.parametrize("text", ["import sys; sys.exit(0)", "def f(x, d, a, b): raise SystemExit(0)"])
+def test_target_that_ends_the_program_is_not_correct(tmp_path, text):
+    """Assert that a sampler cannot give itself the status of a right one."""
+    (tmp_path / "quits.py").write_text(text, "utf-8")
+    result = run(f"{tmp_path / 'quits.py'}:f", "--out", tmp_path)
+    assert result.exit_code == 1
+    assert "ends the program" in result.output
+
+
+@pytest.mark.parametrize(
+    ("how", "says"), [("never", "never asks the model"), ("nothing", "NoneType"), ("flat", "has shape (24,)")]
+)
+def test_target_without_a_final_state_of_its_own_is_told_so(tmp_path, how, says):
+    """Assert that what is no sampler has a verdict that says why."""
+    status, output, record = audited(tmp_path, "failing", "--kwargs", f"how={how}", "--ladder", "0")
+    assert status == 1, output
+    assert says in record.settings["reason"]
+
+
+def test_module_that_cannot_be_run_is_a_wrong_argument(tmp_path):
+    """Assert that an error in the file is answered in words."""
+    (tmp_path / "broken.py").write_text("1 +", "utf-8")
+    result = run(f"{tmp_path / 'broken.py'}:f", "--out", tmp_path)
+    assert result.exit_code == 2
+    assert "SyntaxError" in result.output
+
+
 def test_interruption_has_status_130(tmp_path, monkeypatch):
     """Assert that an interrupted audit says so."""
 
@@ -141,3 +190,26 @@ def test_interruption_has_status_130(tmp_path, monkeypatch):
     result = run(f"{SAMPLERS}:euler", "--out", tmp_path)
     assert result.exit_code == 130
     assert "interrupted" in result.output
+
+
+_ALONE = """
+import sys
+from typer.testing import CliRunner
+from ersde_theory.cli import app
+result = CliRunner().invoke(app, ["audit", *sys.argv[1:], "--steps", "4", "--ladder", "0"])
+assert result.exit_code == 0, result.output
+print("torch._dynamo" in sys.modules)
+import torch
+print(torch.compile(lambda x: x + 1.0, backend="eager")(torch.ones(1)).item())
+"""
+
+
+@pytest.mark.parametrize("target", ["diffusers:DDIMScheduler", f"{SAMPLERS}:euler"])
+def test_compiler_of_torch_is_not_imported_and_works_afterwards(tmp_path, target):
+    """Assert that an audit does without what takes as long to import as torch, and leaves it in working order."""
+    if target.startswith("diffusers"):
+        pytest.importorskip("diffusers")
+    call = [sys.executable, "-W", "ignore", "-c", _ALONE, target, "--out", str(tmp_path)]
+    arguments = ["--kwargs", "clip_sample=False"] if target.startswith("diffusers") else []
+    done = subprocess.run([*call, *arguments], capture_output=True, text=True, check=False, timeout=120)
+    assert done.stdout.split() == ["False", "2.0"], done.stderr

@@ -185,3 +185,28 @@ def test_error_with_unit_vectors_is_a_problem_and_other_errors_are_passed_on():
     assert "too few pixels" in read(change).problems[0]
     with pytest.raises(ZeroDivisionError):
         read(lambda i, x, d: 1 / 0)
+
+
+def test_quadrature_of_coefficients_is_not_watched_and_changes_nothing(monkeypatch):
+    """Assert that a weight integrated by SciPy is read as it is, unseen; that one integrated by hand is seen."""
+    from ersde_theory.audit import _torch_tap
+
+    integrate = pytest.importorskip("scipy.integrate")
+    seen = set()
+
+    class Listed(_torch_tap._Tap):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            seen.add(func.overloadpacket.__name__)
+            return super().__torch_dispatch__(func, types, args, kwargs)
+
+    def integrated(i, x, d, quad=None):
+        weight = (quad or integrate.quad)(lambda s: float(torch.tensor(s, dtype=torch.float64).exp2()), 0.0, 1.0)[0]
+        return x, weight * np.log(2.0) * d
+
+    monkeypatch.setattr(_torch_tap, "_Tap", Listed)
+    result = read(integrated)
+    assert result.linear
+    assert result.tableau.first_difference(read(lambda i, x, d: (x, d)).tableau, rtol=1e-14) is None
+    assert "exp2" not in seen
+    read(functools.partial(integrated, quad=integrate.quad))
+    assert "exp2" in seen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -9,9 +10,11 @@ import pytest
 
 from ersde_theory import ForwardProcess, NoiseScale, TimeGrid, schemes
 from ersde_theory.audit.diagnosis import diagnose
-from ersde_theory.audit.faults import FAULTS, fault
+from ersde_theory.audit.faults import FAULTS, OF_RATIO, fault
 from ersde_theory.audit.matching import Tolerance, agreement
 from ersde_theory.audit.members import member
+from ersde_theory.audit.observed import observe
+from ersde_theory.audit.verdict import describe
 from tests.audit import _planters as plant
 
 FLOW, VP = ForwardProcess.rectified_flow(), ForwardProcess.vp_linear()
@@ -37,6 +40,13 @@ def without(tab, step):
     """Return the tableau without the noise of a step."""
     noise = plant.noise_of(tab)
     noise[step] = 0.0
+    return plant.with_noise(tab, noise)
+
+
+def louder(tab, step, share):
+    """Return the tableau with noise added in a step, of a share of its level."""
+    noise = plant.noise_of(tab)
+    noise[step] = np.hypot(noise[step], share * plant.levels_of(tab)[1][step])
     return plant.with_noise(tab, noise)
 
 
@@ -87,6 +97,8 @@ CASES = [
     ("noise-alpha", 0, in_flow(er(LOG, REVERSE, 2), "noise"), {"instead": "1"}),
     ("noise-level", 1, plant.with_noise(er(LOG, EXP), np.r_[plant.noise_of(er(LOG, EXP))[[0, *range(11)]]]), {}),
     ("noise-at-zero", 16, plant.with_noise(er(KARRAS, EXP), np.append(plant.noise_of(er(KARRAS, EXP))[:-1], 0.02)), {}),
+    ("noise-extra", 5, louder(er(KARRAS, EXP), 5, 1e-3), {"steps": (5,)}),
+    ("noise-extra", 2, louder(er(LOG, ODE, 2), 2, 0.1), {"steps": (2,)}),
     ("noise-round-off", None, plant.with_single_precision_noise(er(KARRAS, ODE)), {}),
     ("noise-round-off", None, plant.with_single_precision_noise(ADAMS(OPEN, ODE, 4)), {}),
     ("state-alpha", 0, in_flow(er(OPEN, EXP), "state"), {"what": ("state",)}),
@@ -183,6 +195,63 @@ def test_planters_of_the_catalogue_change_something_or_nothing_but_say_what(name
         assert planted.steps.n_steps == 20
         assert item.describe(parameters)
         assert agreement(good.steps, good.steps, Tolerance()).count == 60
+
+
+def test_only_faults_of_the_list_change_a_ratio():
+    """Assert that what is not tried where a ratio is off could not explain it."""
+    changing = set()
+    tabs = [case[2] for case in CASES] + [with_rounded_weights(er(OPEN, EXP), 5e-6)]
+    for seen, item in itertools.product(map(observe, tabs), FAULTS):
+        good = member("published", EXP, seen.level, seen.alpha, 3)
+        planted = [item.plant(good, **parameters) for parameters in item.propose(seen, good, Tolerance())]
+        changing |= {item.name for wrong in planted if not np.array_equal(wrong.steps.ratio, good.steps.ratio)}
+    assert changing == {item.name for item in OF_RATIO}
+
+
+FROM_NOISE = TimeGrid([np.inf, 9.0, 4.0, 2.0, 1.0, 0.5, 0.2, 0.0])
+
+
+@pytest.mark.parametrize("phi", [EXP, REVERSE, HALF], ids=lambda phi: phi.name)
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_phi_without_noise_from_pure_noise_is_read_off_the_data_weights(phi, order):
+    """Assert that phi and order are found though no ratio shows; with phi = x nothing is off."""
+    silenced = plant.with_noise(er(FROM_NOISE, phi, order), np.zeros(7)).in_process(FLOW)
+    found = diagnose(plant.renamed(silenced))
+    assert found.forgets
+    assert (found.phi, found.certified.name) == (phi.name, f"ER-SDE-{order} (published)")
+    assert [e.fault.name for e in found.faults] == ["noise-off"]
+    assert not found.unexplained.count
+    right = diagnose(plant.renamed(er(FROM_NOISE, ODE, order).in_process(FLOW)))
+    assert (right.phi, right.agrees, right.forgets) == ("ode", True, False)
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+@pytest.mark.parametrize(("levels", "phi"), [([np.inf, 2.0, 0.0], EXP), ([4.0, 0.0], ODE), ([4.0, 0.0], REVERSE)])
+def test_phi_that_cannot_be_told_is_not_named(quiet, levels, phi):
+    """Assert that a report names no phi where others fit as well, and names it once a step more tells them apart."""
+
+    def found_on(levels):
+        tab = er(TimeGrid(levels), phi)
+        return diagnose(plant.renamed(plant.with_noise(tab, np.zeros(tab.n_steps)) if quiet else tab))
+
+    found = found_on(levels)
+    assert found.phi == ""
+    assert phi.name in {found.certified.noise_scale.name, *found.rivals}
+    assert "cannot be told" in describe(found)
+    more = found_on([*levels[:-1], 1.0, 0.0])
+    assert (more.phi, more.rivals) == (phi.name, ())
+    assert f"φ = {phi.name}" in describe(more)
+
+
+def test_phi_is_not_named_where_nothing_explains_a_state_that_forgets():
+    """Assert that the nearest function is named only if ratios can be seen: with noise, or where all is explained."""
+    tab = er(FROM_NOISE, EXP)
+    data = tab.data[1:] * np.array([1.0, 1.3, 0.7])
+    loud = diagnose(plant.renamed(plant.with_data(tab, data)))
+    quiet = diagnose(plant.renamed(plant.with_noise(plant.with_data(tab, data), np.zeros(7))))
+    assert quiet.unexplained.count
+    assert (quiet.phi, loud.phi) == ("", "exp_power")
+    assert "cannot be told" in describe(quiet)
 
 
 def test_phi_is_not_accused_when_the_state_forgets_its_start():

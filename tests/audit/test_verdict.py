@@ -184,7 +184,7 @@ def test_factor_of_the_whole_state_is_seen_by_the_full_read_out_alone():
     box = SimpleNamespace(**{name: getattr(sampler, name) for name in told}, run=rescaled)
     assert read_table(box).linear
     assert not read_out(box).linear
-    verdict = judge(lambda _: read_out(box), (5,), ladder=(10, 20), read_ladder_at=lambda _: read_table(box))
+    verdict = judge(lambda _: read_out(box), (5,), ladder=(10, 20, 40, 80), read_ladder_at=lambda _: read_table(box))
     assert verdict.word is Word.NOT_LINEAR
 
 

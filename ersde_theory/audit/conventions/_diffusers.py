@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -53,7 +54,7 @@ class DiffusersScheduler:
         """Convention, family and prediction."""
         return f"diffusers {self.family} {self.prediction}"
 
-    @property
+    @functools.cached_property
     def nodes(self) -> tuple[tuple[float, float], ...]:
         """The grid of the scheduler."""
         self._begin()

@@ -28,6 +28,7 @@ FAULTS: tuple[Fault, ...] = (
     _noise.NOISE_LEVEL,
     _noise.NOISE_ROUND_OFF,
     _noise.NOISE_AT_ZERO,
+    _noise.NOISE_EXTRA,
     _scaling.STATE_ALPHA,
     _scaling.PHI_LEVEL,
     _weights.HISTORY,
@@ -36,6 +37,8 @@ FAULTS: tuple[Fault, ...] = (
 
 # Those that change all parts of a step at once, so that others can only be seen with them planted.
 STRUCTURAL: tuple[Fault, ...] = (_scaling.SIGMA, _scaling.STATE_ALPHA)
+# All that change a coefficient of the state.
+OF_RATIO: tuple[Fault, ...] = (*STRUCTURAL, _scaling.PHI_LEVEL, _scaling.CANCELLATION)
 
 
 def fault(name: str) -> Fault:
@@ -64,4 +67,4 @@ def fault(name: str) -> Fault:
     return known[_checks.one_of(name, "fault", known)]
 
 
-__all__ = ["FAULTS", "STRUCTURAL", "Explanation", "Fault", "explanations_by", "fault"]
+__all__ = ["FAULTS", "OF_RATIO", "STRUCTURAL", "Explanation", "Fault", "explanations_by", "fault"]

@@ -12,6 +12,8 @@ from ersde_theory.audit.members import Certified
 from ersde_theory.audit.observed import Observed
 
 FLOAT32 = float(np.finfo(np.float32).eps)
+_ABOVE_ROUND_OFF = 1e2  # tolerances
+_FEW = 10  # in one step of so many, noise counts as added there
 _ROUND_OFF = 64.0 * FLOAT32  # of the level's square, what differences of squares leave in float32
 
 
@@ -125,6 +127,31 @@ NOISE_MISSING = Fault(
     _propose_missing,
     _plant_missing,
     _describe_missing,
+)
+
+
+def _propose_extra(seen: Observed, certified: Certified, tolerance: Tolerance) -> Iterator[Parameters]:
+    surplus = seen.noise_variance - certified.steps.noise_variance
+    steps = np.flatnonzero(surplus > _ABOVE_ROUND_OFF * tolerance.noise * seen.noise_scale**2)
+    if 0 < steps.size <= max(1, seen.n_steps // _FEW):
+        yield {"steps": tuple(steps.tolist()), "variance": tuple(surplus[steps].tolist())}
+
+
+def _plant_extra(certified: Certified, steps: tuple[int, ...], variance: tuple[float, ...]) -> Certified:
+    whole = certified.steps.noise_variance.copy()
+    whole[list(steps)] += variance
+    return with_variance(certified, whole)
+
+
+NOISE_EXTRA = Fault(
+    "noise-extra",
+    "noise added in single steps",
+    _propose_extra,
+    _plant_extra,
+    lambda p: (
+        f"noise of standard deviation {', '.join(f'{value**0.5:.3g}' for value in p['variance'])} is added in "
+        f"step{'s' if len(p['steps']) > 1 else ''} {', '.join(map(str, p['steps']))}, where it does not belong"
+    ),
 )
 
 # ---------------------------------------------------------------------- noise of the wrong size

@@ -122,9 +122,10 @@ PHI_LEVEL = Fault(
 
 
 def _propose_cancellation(seen: Observed, certified: Certified, tolerance: Tolerance) -> Iterator[Parameters]:
-    off = np.abs(seen.noise_variance - certified.steps.noise_variance) / seen.noise_scale**2
-    if tolerance.noise < off.max(initial=0.0) <= _CANCELLED_NOISE:
-        yield {"of": "noise", "share": float(off.max())}
+    off = (seen.noise_variance - certified.steps.noise_variance) / seen.noise_scale**2
+    share = float(np.abs(off).max(initial=0.0))
+    if tolerance.noise < share <= _CANCELLED_NOISE and (seen.n_steps < 4 or off.min() < 0.0 < off.max()):
+        yield {"of": "noise", "share": share}
     newest = np.abs(seen.data - certified.steps.data).max(axis=1, initial=0.0)
     size = np.maximum(newest, np.abs(seen.ratio - certified.steps.ratio))
     if tolerance.coefficient < size.max(initial=0.0) <= _cancelled_data(seen):

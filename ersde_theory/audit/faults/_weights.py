@@ -21,11 +21,10 @@ def _factors(seen: Observed, made: Recipe) -> np.ndarray:
     """Return the factors of the divided differences that give the sampler's weights, nan where it has none."""
     lags = seen.lags() * made.unit("data")[:, None]
     found = np.full((made.factor.shape[0], made.ratio.size), np.nan)
-    for i, order in enumerate(made.order.tolist()):
-        rest = lags[i].copy()
-        for m in range(min(order, found.shape[0]) - 1, 0, -1):
-            found[m, i] = rest[m] / made.difference[i, m, m]
-            rest[: m + 1] -= found[m, i] * made.difference[i, m, : m + 1]
+    for m in range(found.shape[0] - 1, 0, -1):
+        steps = np.flatnonzero(made.order > m)
+        found[m, steps] = lags[steps, m] / made.difference[steps, m, m]
+        lags[steps, : m + 1] -= found[m, steps, None] * made.difference[steps, m, : m + 1]
     return found
 
 
@@ -212,11 +211,10 @@ def _plant_spacing(certified: Certified, by: str) -> Certified:
     if by == "second":
         second[2:] = np.diff(level[:-1])[1:]
     difference = made.difference.copy()
-    for i in range(1, n):
-        difference[i, 1, :2] = 1.0 / first[i], -1.0 / first[i]
-        if k > 2 and i > 1:
-            new, old = 1.0 / (first[i] * second[i]), 1.0 / (first[i - 1] * second[i])
-            difference[i, 2, :3] = new, -new - old, old
+    difference[1:, 1, :2] = np.stack([1.0 / first[1:], -1.0 / first[1:]], axis=1)
+    if k > 2:
+        new, old = 1.0 / (first[2:] * second[2:]), 1.0 / (first[1:-1] * second[2:])
+        difference[2:, 2, :3] = np.stack([new, -new - old, old], axis=1)
     return certified.with_ingredients(difference=difference)
 
 
@@ -237,11 +235,11 @@ def _propose_history(_seen: Observed, certified: Certified, _tolerance: Toleranc
 
 
 def _plant_history(certified: Certified, which: str) -> Certified:
-    data = np.zeros_like(certified.steps.data)
-    for i, row in enumerate(certified.steps.data):
-        newest = i - 1 if which == "older" else i
-        for k in range(i + 1):
-            data[i, max(k - 1, 0) if k <= newest else k] += row[k]
+    weights = certified.steps.data
+    kept = np.diag(np.diagonal(weights)) if which == "older" else np.zeros_like(weights)
+    data, moved = kept, weights - kept
+    data[:, :-1] += moved[:, 1:]
+    data[:, 0] += moved[:, 0]
     return certified.with_steps(data=data)
 
 
