@@ -1,4 +1,4 @@
-"""What is not about torch, numba or python-flint imports without them: checked for good where they are not installed."""
+"""What is not about torch, numba or python-flint imports without them; checked where they are not installed."""
 
 from __future__ import annotations
 
