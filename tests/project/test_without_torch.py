@@ -1,17 +1,21 @@
-"""What is not about torch, numba or python-flint imports without them; checked where they are not installed."""
+"""Where torch is not installed, all modules import but those that are about it, numba or python-flint."""
 
 from __future__ import annotations
 
-import importlib
+import json
+import subprocess
+import sys
 from importlib.util import find_spec
 
 import pytest
 
-from tests.project._source import modules, within
+from tests.project._source import ROOT, modules, within
 
-OPTIONAL = ("diffusers", "flint", "numba", "safetensors", "torch")
-# Modules that are reached only where one of these libraries is there, by name or by the room they are in.
-NEED_ONE = (
+pytestmark = pytest.mark.skipif(find_spec("torch") is not None, reason="torch is installed: `make test-minimal`")
+
+OPTIONAL = ("flint", "numba", "torch")
+# By name, or by the room that they are in; some modules of these rooms do without.
+MAY_NEED_ONE = (
     "analytic._isotropic_numba",
     "ersde_theory._combination_numba",
     "ersde_theory._combination_torch",
@@ -22,29 +26,36 @@ NEED_ONE = (
     "ersde_theory.models",
     "ersde_theory.vectors",
 )
+PROGRAM = """
+import importlib, json, sys
+missing = {}
+for name in sys.argv[1:]:
+    try:
+        importlib.import_module(name)
+    except ModuleNotFoundError as problem:
+        missing[name] = problem.name
+print(json.dumps(missing))
+"""
 
 
-def missing(names: list[str]) -> dict[str, str]:
-    """Return which of the modules cannot be imported for want of which library."""
-    found = {}
-    for name in names:
-        try:
-            importlib.import_module(name)
-        except ModuleNotFoundError as problem:
-            found[name] = str(problem.name).partition(".")[0]
-    return found
+@pytest.fixture(scope="module")
+def missing() -> dict[str, str]:
+    """Give the modules that a fresh interpreter cannot import, with the library that each of them lacks.
+
+    Fresh, since pytest, looking for examples, leaves modules behind of which it could import only the beginning.
+    """
+    names = [module.name for module in modules() if not module.name.endswith("__main__")]
+    command = [sys.executable, "-c", PROGRAM, *names]
+    return json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
 
 
-def test_modules_import_without_the_libraries_that_they_can_do_without():
-    """Assert that nothing but an optional library is missing, and only to those that are about one."""
-    found = missing([m.name for m in modules() if not m.name.endswith("__main__")])
-    assert set(found.values()) <= {name for name in OPTIONAL if find_spec(name) is None}
-    assert [f"{name} needs {library}" for name, library in found.items() if not within(name, *NEED_ONE)] == []
+def test_nothing_lacks_a_library_but_what_is_about_it(missing):
+    """Assert that only optional libraries are missing, and only to modules that are about one."""
+    assert set(missing.values()) <= set(OPTIONAL)
+    assert [f"{name} needs {library}" for name, library in missing.items() if not within(name, *MAY_NEED_ONE)] == []
 
 
-@pytest.mark.skipif(find_spec("torch") is not None, reason="torch is installed")
-def test_module_that_needs_torch_is_noticed():
-    """Assert that a module which imports torch is found out where there is none."""
-    assert missing(["ersde_theory._combination_torch", "ersde_theory.sampling"]) == {
-        "ersde_theory._combination_torch": "torch"
-    }
+def test_module_that_needs_torch_is_noticed(missing):
+    """Assert that the list holds what cannot do without torch, in the words of its broken twin."""
+    assert missing["ersde_theory._combination_torch"] == missing["ersde_theory.models.unet"] == "torch"
+    assert "ersde_theory.sampling" not in missing
