@@ -229,8 +229,9 @@ def compare(
     of = study(cells, seconds)
     with tempfile.TemporaryDirectory() as folder:
         calm, wild = Path(folder) / "calm.db", Path(folder) / "wild.db"
-        drive(calm, cells, seconds, executor).wait()
+        undisturbed = drive(calm, cells, seconds, executor)
         drivers, workers = disturbed(wild, cells, seconds, executor, kills, seed, advance or (lambda: None))
+        undisturbed.wait()
         left, right = contents(calm, of), contents(wild, of)
         with Store(wild, readonly=True) as store:
             rows, failures = store.count(), len(store.failures())

@@ -129,6 +129,7 @@ def truth(name: str, shift: float) -> float:
     return 2 * math.sqrt(2) * (mean - 2 * math.sqrt(2 / math.pi))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shift", [0.0, 0.5, 2.0])
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_estimates_are_unbiased_with_calibrated_errors(name, shift):

@@ -62,6 +62,7 @@ def output_variance(phi, levels, start_variance, noise_scale=1.0):
     return mean, start**2 * start_variance + noise_scale**2 * math.fsum(noise)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PHI)
 def test_moments_match_the_invariant_law_when_data_is_gaussian(name):
     """Assert that mean and variance stay those of the marginal law to 1e-8, for every phi."""

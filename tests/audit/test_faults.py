@@ -117,6 +117,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "step", "tab", "parameters"), CASES, ids=[f"{c[0]}-{i}" for i, c in enumerate(CASES)])
 def test_planted_fault_is_named_with_its_step(name, step, tab, parameters):
     """Assert that a fault planted by hand is found under its name, alone, at its step, with its parameters."""
@@ -138,6 +139,7 @@ def with_rounded_weights(tab, size):
     return plant.with_data(tab, data)
 
 
+@pytest.mark.slow
 def test_float32_cancellation_is_named():
     """Assert that weights that are off a little to both sides are called a loss of digits."""
     found = diagnose(plant.renamed(with_rounded_weights(er(OPEN, EXP), 5e-6)))
@@ -254,6 +256,7 @@ def test_phi_is_not_named_where_nothing_explains_a_state_that_forgets():
     assert "cannot be told" in describe(quiet)
 
 
+@pytest.mark.slow
 def test_phi_is_not_accused_when_the_state_forgets_its_start():
     """Assert that ratios of 0 count as no evidence: noise off on a flow schedule, from level infinity."""
     tab = er(TimeGrid([np.inf, 9.0, 4.0, 2.0, 1.0, 0.5]), EXP)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from ersde_theory import ForwardProcess, NoiseScale, TimeGrid, schemes
 from ersde_theory.audit.diagnosis import diagnose
@@ -59,6 +60,7 @@ def random_scheme(rng, grid):
     return builders[rng.integers(len(builders))]
 
 
+@pytest.mark.slow
 def test_right_samplers_are_never_accused():
     """Assert that of 200 random schemes, phi, grids and processes each is recognised as right."""
     rng = np.random.default_rng(7)

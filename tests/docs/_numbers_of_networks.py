@@ -64,6 +64,7 @@ def digits_networks() -> Iterator[Sentence]:
 def network_measurements() -> Iterator[Sentence]:
     """Give what docs/network_measurements.md says around its tables, of which two are counted here."""
     whole, score = record("network-global-error"), record("network-score-error")
+    yield from forgetting()
     yield from flow_network()
     yield "(Runge–Kutta, {} steps, nothing in common", whole.settings["reference_steps"]
     yield "{} samples are too few to see a small advantage", score.settings["samples"]
@@ -75,6 +76,34 @@ def network_measurements() -> Iterator[Sentence]:
         "Elsewhere the differences are within about {:.1f} standard errors, which is no evidence for either: there are "
         "{} such comparisons",
         *(max(told), len(told)),
+    )
+
+
+def forgetting() -> Iterator[Sentence]:
+    """Give what the page says of errors that noise forgets."""
+    found = record("forgetting")
+    told, k = found.settings, found["level"].size // 2
+    yield "have {:g} times the weight of the others", told["odds"]
+    yield "({} and {} samples)", told["samples of exact"], told["samples of digits"]
+    names = found["noise_scale"].tolist()
+    for d, said in enumerate(("exact denoiser", "digits network")):
+        for level, multiple in enumerate(np.rint(found["level"] / told["deviation"])):
+            cells = [(found["left"][d, level, p, -1], found["left_se"][d, level, p, -1]) for p in range(len(names))]
+            yield (
+                f"| {said} | {{:g}} | " + " | ".join(["{:.3f} ± {:.3f}"] * len(names)) + " |",
+                *(multiple, *(number for cell in cells for number in cell)),
+            )
+    for level, multiple in enumerate(np.rint(found["level"] / told["deviation"])):
+        yield "| Gaussian data | {:g} | {:.3f} | {:.3f} | {:.3f} |", multiple, *found["predicted"][level]
+    ode, reverse = names.index("ode"), names.index("reverse_sde")
+    first, last = found["evaluations"][0], found["evaluations"][-1]
+    yield (
+        "{:.4f} ± {:.4f} with the ODE and {:.4f} ± {:.4f} with the reverse SDE at {} evaluations, {:.4f} ± {:.4f} and "
+        "{:.4f} ± {:.4f} at {}",
+        *(found["energy"][0, k, ode, 0], found["energy_se"][0, k, ode, 0]),
+        *(found["energy"][0, k, reverse, 0], found["energy_se"][0, k, reverse, 0], first),
+        *(found["energy"][0, k, ode, -1], found["energy_se"][0, k, ode, -1]),
+        *(found["energy"][0, k, reverse, -1], found["energy_se"][0, k, reverse, -1], last),
     )
 
 

@@ -28,6 +28,9 @@ def published(order):
     return lambda n, phi: schemes.er_sde(grid(n), phi, order)
 
 
+SMALL, BUDGET = [published(1)(n, NoiseScale.reverse_sde()) for n in (4, 8, 16, 32)], 2.2e6  # a ladder that is soon made
+
+
 def mixture_ladder(build, rungs=RUNGS, **options):
     """Return the weak ladder of a scheme on the overlapping mixture with phi = exp_power."""
     phi, law = NoiseScale.exp_power(), OVERLAPPING
@@ -48,6 +51,14 @@ def gaussian_ladder(tabs, phi=None, **options):
     reference = reference_of(law, lambda x: x**2)
     phi = NoiseScale.reverse_sde() if phi is None else phi
     return weak_ladder(tabs, phi, law.denoise, start_at(law), reference, MOMENTS, start_numbers=2, **options)
+
+
+@pytest.fixture(scope="module")
+def small_ladder():
+    """Give the ladder of the solver of order 1 from seed 7 with a small budget, and what its progress was told."""
+    calls = []
+    ladder = gaussian_ladder(SMALL, seed=7, max_path_steps=BUDGET, progress=lambda *told: calls.append(told))
+    return ladder, calls
 
 
 def exact_moments(tab):
@@ -165,17 +176,14 @@ def test_verdict_takes_fifty_times_fewer_path_steps_than_plain_monte_carlo(ladde
     assert np.allclose(np.diag(seen), np.diag(ladder.state_covariances[0]), rtol=0.2)
 
 
-def test_same_seed_gives_the_same_ladder_and_progress_reaches_its_end():
+def test_same_seed_gives_the_same_ladder_and_progress_reaches_its_end(small_ladder):
     """Assert reproducibility, other numbers for other seeds, and honest counts."""
-    phi, calls = NoiseScale.reverse_sde(), []
-    tabs = [published(1)(n, phi) for n in (4, 8, 16, 32)]
-    options = {"max_path_steps": 2.2e6}
-    first = gaussian_ladder(tabs, seed=7, progress=lambda done, total: calls.append((done, total)), **options)
-    again, other = (gaussian_ladder(tabs, seed=seed, **options) for seed in (7, 8))
+    first, calls = small_ladder
+    again, other = (gaussian_ladder(SMALL, seed=seed, max_path_steps=BUDGET) for seed in (7, 8))
     assert np.array_equal(first.differences, again.differences)
     assert not np.array_equal(first.differences, other.differences)
     assert calls[-1] == (int(first.path_steps.sum()) + first.pilot_path_steps,) * 2
-    assert calls[-1][0] <= 2.2e6
+    assert calls[-1][0] <= BUDGET
 
 
 def test_missing_budget_is_undecided_and_asks_for_paths():
@@ -207,21 +215,20 @@ def test_bad_arguments_are_refused(change, message):
     """Assert that each wrong argument is named."""
     law, phi = Gaussian(np.array([MEAN]), VARIANCE), NoiseScale.reverse_sde()
     arguments = {
-        "tableaus": [published(1)(n, phi) for n in (4, 8, 16, 32)],
+        "tableaus": SMALL,
         "noise_scale": phi,
         "denoise": law.denoise,
         "start": start_at(law),
         "start_numbers": 2,
         "reference": reference_of(law, lambda x: x**2),
-        "max_path_steps": 2.2e6,
+        "max_path_steps": BUDGET,
     }
     with pytest.raises((TypeError, ValueError), match=message):
         weak_ladder(**(arguments | change))
 
 
-def test_unknown_observables_are_named_with_the_nearest():
+def test_unknown_observables_are_named_with_the_nearest(small_ladder):
     """Assert that a misspelt observable is refused with a suggestion."""
-    tabs = [published(1)(n, NoiseScale.reverse_sde()) for n in (4, 8, 16, 32)]
-    ladder = gaussian_ladder(tabs, max_path_steps=2.2e6)
+    ladder, _ = small_ladder
     with pytest.raises(ValueError, match="did you mean 'y'"):
         ladder.verdict("yy")

@@ -29,6 +29,7 @@ MAPS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MAPS)
 @given(place=st.floats(0.0, 1.0))
 def test_level_comes_back_from_what_the_network_is_told(name, place):
@@ -43,6 +44,7 @@ def test_level_comes_back_from_what_the_network_is_told(name, place):
     assert abs(near[0] / lam - 1.0) <= 8.0 * EPS * (1.0 + max(abs(told), 1.0) * condition)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MAPS)
 @given(pair=st.tuples(st.floats(0.0, 1.0), st.floats(0.0, 1.0)))
 def test_what_the_network_is_told_rises_with_the_level(name, pair):
@@ -53,6 +55,7 @@ def test_what_the_network_is_told_rises_with_the_level(name, pair):
     assert levels.at(first).conditioning <= levels.at(second).conditioning
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MAPS)
 @given(place=st.floats(0.0, 1.0))
 def test_alpha_and_sigma_are_those_of_the_level(name, place):

@@ -50,6 +50,7 @@ def lines(folder):
     return path.read_bytes().count(b"\n") if path.exists() else 0
 
 
+@pytest.mark.slow
 def test_killed_run_goes_on_and_ends_with_identical_results(tmp_path):
     """Assert that after SIGKILL the same run takes up what it had and gives the same numbers bit for bit."""
     whole, killed = tmp_path / "whole", tmp_path / "killed"

@@ -108,6 +108,7 @@ def test_interruption_leaves_a_readable_result_and_status_130(measure, factories
     assert re.search(r"\d+ results were found in", again.stdout)
 
 
+@pytest.mark.slow
 def test_picture_is_drawn(tmp_path):
     """Assert that a run writes its picture."""
     result = RUNNER.invoke(app, ["measure", "exact", "--what", "f", "--quick", "--out", str(tmp_path / "o")])

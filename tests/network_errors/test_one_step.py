@@ -66,6 +66,7 @@ def test_first_order_error_matches_the_exact_one_on_gaussian_data(name):
         assert spread < 0.03 * exact
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NOISE_SCALES)
 @pytest.mark.parametrize("scheme", ["er_sde-2", "er_sde-3", "adams-3"])
 def test_multistep_error_matches_the_exact_one_on_gaussian_data(scheme, name):
@@ -95,6 +96,7 @@ def test_published_third_order_has_its_own_term_in_the_remainder():
     assert rms(mean_squares(step_errors(path, "adams-3", 16)[0]))[0] < 1e-6 * error
 
 
+@pytest.mark.slow
 def test_errors_are_below_their_bounds_and_twins_above(record):
     """Assert that every bound holds for the exact mixture, and that a weight too heavy breaks it without noise."""
     remainder = record["remainder"]
@@ -111,6 +113,7 @@ def test_reference_is_finer_than_what_it_judges(record):
     assert (record["reference_error"] < 0.1 * record["error"].min(axis=-1)).all()
 
 
+@pytest.mark.slow
 def test_difference_from_the_exact_denoiser_is_below_its_bound_and_a_twin_is_not():
     """Assert the bound 2 FEI sup|D_theta - D*| for a perturbed mixture, and that a fiftieth of the sup breaks it."""
     found = measured(perturbed(LAW.denoise, 0.3, "all levels", 2, 1))

@@ -35,6 +35,7 @@ def test_changed_number_in_a_table_is_noticed():
     assert MISSING in refreshed(right, {})
 
 
+@pytest.mark.slow
 def test_titles_of_the_page_are_those_of_tables():
     """Assert that every mark names a table that its measurement makes, on whatever data."""
     from paper_figures._network import recorded_or_tried

@@ -78,6 +78,7 @@ def wanted():
     return measured("bf", Processes(0, 1, "cpu"), Journal(None))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [2, 5])
 def test_processes_together_make_what_one_makes(wanted, size):
     """Assert that every process gets all; a seed by rank, the usual mistake, does not pass."""
@@ -87,6 +88,7 @@ def test_processes_together_make_what_one_makes(wanted, size):
     assert not any(agree(one, wanted) for one in wrong)
 
 
+@pytest.mark.slow
 def test_each_task_is_done_once_and_a_killed_run_goes_on_in_any_number_of_processes(wanted, tmp_path):
     """Assert that journals share the tasks, and that what they have left of them serves one, two or three processes."""
 
@@ -121,6 +123,7 @@ def test_each_task_is_done_once_and_a_killed_run_goes_on_in_any_number_of_proces
         assert found == 17
 
 
+@pytest.mark.slow
 def test_what_is_missing_is_shared_wherever_the_rest_was_made(wanted, tmp_path):
     """Assert that two processes go on with the half of a run that one has left, and each computes its half of that."""
 

@@ -40,6 +40,7 @@ def exact_clock(phi, start: float, end: float, digits: int = 50) -> StepClock:
         return StepClock(*(np.array(float(v)) for v in (total, mean, spread)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*(n for n in NAMES if n != "ode"), "shifted"])
 @pytest.mark.parametrize("start", [0.7, 30.0])
 def test_step_clock_matches_mpmath_from_tiny_to_long_steps(name, start):

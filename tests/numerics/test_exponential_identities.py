@@ -48,6 +48,7 @@ def is_fit_for(grid: TimeGrid, scheme: str, name: str) -> bool:
     return bool(admissible and graded)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("scheme", SCHEMES)
 @settings(max_examples=15)

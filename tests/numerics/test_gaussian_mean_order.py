@@ -76,6 +76,7 @@ def test_exact_mean_has_its_closed_form_when_phi_is_a_power():
         assert abs(exact_mean(name) - MEAN * (1.0 - left)) < 1e-14
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "order", "name"),
     [
@@ -108,6 +109,7 @@ def test_released_mean_falls_to_first_order():
     assert abs(slopes[-1] - 1.0) < LAST_SLOPE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EVERY_PHI)
 @pytest.mark.parametrize(("method", "order"), [*ORDERS, ("released", 3)])
 def test_offset_moments_match_independent_oracle(method, order, name):

@@ -96,6 +96,7 @@ def check_against_oracle(tab: Tableau, method: str, order: int, name: str) -> fl
     return abs(float(output_moments(tab, MEAN, VARIANCE)[1]) - wanted[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", TABLE, ids=str)
 def test_variance_error_matches_the_printed_table(key):
     """Assert that sign and every printed digit of the table of orders come out."""
@@ -116,6 +117,7 @@ def test_released_er_sde_diverges_with_noise_when_the_grid_is_refined():
         assert printed(variance_error(tableau("released", 3, "exp_power", n_steps)), digits) == digits
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OTHER_PHI)
 @pytest.mark.parametrize(("method", "order"), METHODS)
 def test_weak_order_is_at_most_two_with_noise(method, order, name):

@@ -112,6 +112,7 @@ def test_start_at_level_infinity_matches_exact_recursion_when_it_is_in_units_of_
     assert law.variance().value == pytest.approx(float(output_moments(tab, 0.7, 0.25)[1]), abs=1e-13)
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(
     mean=st.floats(-30.0, 30.0),
@@ -208,6 +209,7 @@ def test_exact_step_has_no_error_when_denoiser_is_constant():
 # ---------------------------------------------------------------------------- convergence of the rule
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("phi", "order"), [("ode", 2), ("reverse_sde", 1), ("reverse_sde", 2), ("exp_power", 2)])
 def test_results_change_less_than_1e_10_when_the_resolution_is_raised(phi, order):
     """Assert that a pass with a much tighter tolerance agrees with the default, each within its own error."""

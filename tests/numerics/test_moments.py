@@ -53,6 +53,7 @@ def test_moments_match_mpmath_at_the_ends_of_the_range(name, step):
     assert worst_relative_error(noise_scale(name), ORACLES[name], *step) < RELATIVE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ORACLES)
 @settings(max_examples=30)
 @given(step=log_steps())
@@ -61,6 +62,7 @@ def test_moments_match_mpmath_for_any_step(name, step):
     assert worst_relative_error(noise_scale(name), ORACLES[name], *step) < RELATIVE
 
 
+@pytest.mark.slow
 @settings(max_examples=80)
 @given(step=log_steps(), exponent=st.one_of(st.floats(1.0, 6.0), st.sampled_from((1.0, 2.0, 3.0, 4.0))))
 def test_moments_match_mpmath_for_any_power(step, exponent):

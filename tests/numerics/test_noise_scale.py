@@ -44,6 +44,7 @@ def test_difference_formula_matches_mpmath_at_any_step(name, data):
         assert relative_error(got, exact_difference(name, high, low)) < RELATIVE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ORACLES)
 @settings(max_examples=40)
 @given(data=st.data())

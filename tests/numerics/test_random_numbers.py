@@ -92,6 +92,7 @@ def test_numbers_are_independent_standard_normals(seed):
     assert min(p_values(normals).values()) > SIGNIFICANCE
 
 
+@pytest.mark.slow
 def test_distribution_checks_catch_their_negative_controls():
     """Assert that a wrong scale, shift, shape and dependence are each rejected by the check for it."""
     normals = standard_normal(9, 0, (20,), 0, 10_000)

@@ -61,6 +61,7 @@ def modules(package: str | None = None) -> tuple[Module, ...]:
     return tuple(found)
 
 
+@functools.cache
 def imports(module: Module, known: frozenset[str] | None = None) -> list[Import]:
     """Return what a module imports; ``from a import b`` is a.b if that is in ``known``."""
     if known is None:

@@ -43,6 +43,7 @@ def all_faults(text: str) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("package", PACKAGES)
 def test_docstrings_agree_with_signatures_and_raises(package):
     """Assert that public functions document their parameters, results and own exceptions."""

@@ -56,6 +56,7 @@ def test_analytic_does_not_load_the_project():
     assert loaded("analytic", ("ersde_theory", "paper_figures")) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("package", PACKAGES)
 def test_import_time_is_a_small_multiple_of_numpy(package):
     """Assert that a package imports in at most three times NumPy's processor time."""

@@ -149,6 +149,7 @@ KNOWN = frozenset(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 def test_no_import_breaks_the_rule(rule):
     """Assert that no import of the project is one that the rule forbids."""
@@ -219,6 +220,7 @@ def cycle(parsed: tuple[Module, ...]) -> list[str]:
     return []
 
 
+@pytest.mark.slow
 def test_imports_form_no_cycle():
     """Assert that modules can be read in some order in which each uses only earlier ones."""
     assert cycle(modules()) == []
@@ -252,12 +254,14 @@ def imported_libraries(*, at_import: bool | None = None) -> set[str]:
     return found - ours - set(sys.stdlib_module_names) - {"", "__future__"}
 
 
+@pytest.mark.slow
 def test_every_imported_library_is_declared():
     """Assert that pyproject.toml names each library that the packages import anywhere."""
     # diffusers is never installed by us: the drop-in for it imports it on the user's machine.
     assert imported_libraries() - declared(extras=True) <= {"diffusers"}
 
 
+@pytest.mark.slow
 def test_every_core_dependency_is_imported():
     """Assert that no dependency is installed that nothing uses."""
     assert declared(extras=False) - imported_libraries() == set()

@@ -35,6 +35,7 @@ def test_counts_of_the_document_are_those_of_the_records(document):
     assert quoted(changed) != recorded()
 
 
+@pytest.mark.slow
 def test_records_are_of_the_present_body_and_say_that_nothing_fails():
     """Assert that derivations and numbers of steps are today's, nothing failed, nothing was missed."""
     body = derivations.all()

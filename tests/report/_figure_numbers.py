@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 from ersde_theory.records import Record
-from paper_figures import figure, names
+from paper_figures import Settings, figure, names
 
 NAMES = tuple(name for name in names() if not figure(name).from_claim)
+
+
+@functools.cache
+def quick_record(name: str) -> Record:
+    """Return the small Record of a figure, computed once."""
+    return figure(name).compute(Settings(quick=True))
 
 
 def numbers(record: Record) -> dict[str, dict]:

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from ersde_theory.records import Record
-from paper_figures import Settings, draw, figure, names
-from tests.report._figure_numbers import NAMES, numbers
+from paper_figures import draw, figure, names
+from tests.report._figure_numbers import NAMES, numbers, quick_record
 
 DATA = Path(__file__).parent / "data"
 REFERENCES = json.loads((DATA / "figure_numbers.json").read_text("utf-8"))
@@ -34,7 +34,7 @@ def test_every_figure_that_computes_has_a_reference():
 
 def test_a_changed_number_would_be_noticed():
     """Assert that one entry off by one part in a thousand is not the reference any more."""
-    exact = figure("fei").compute(Settings(quick=True))
+    exact = quick_record("fei")
     label = next(name for name, array in exact.arrays.items() if array.values.dtype.kind == "f")
     values = exact[label].copy()
     values.flat[int(np.abs(values).argmax())] *= 1.001
@@ -57,7 +57,7 @@ def test_numbers_of_a_figure_with_times_in_it_are_the_reference(name):
 
 def checked(name: str) -> Record:
     """Return a small record, after comparing its numbers with the reference."""
-    record = figure(name).compute(Settings(quick=True))
+    record = quick_record(name)
     found, wanted = numbers(record), REFERENCES[name]
     assert found.keys() == wanted.keys()
     for label, values in wanted.items():

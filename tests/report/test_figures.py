@@ -19,6 +19,7 @@ from ersde_theory.noise_scale import NoiseScale
 from ersde_theory.records import LabelledArray, Record
 from paper_figures import Settings, draw, figure, figures, names, style
 from paper_figures.colours import lightness
+from tests.report._figure_numbers import quick_record
 
 ROOT = Path(__file__).resolve().parents[2]
 MEMBERS = ["ode", "power(1.5)", "reverse_sde", "exp_reciprocal", "log_power", "exp_power"]
@@ -95,7 +96,7 @@ def record_for(name):
         return ladders(name)
     if name == "headline-orders":
         return figure(name).compute(Settings())  # the committed study; the quick one takes longer
-    return figure(name).compute(Settings(quick=True))
+    return quick_record(name)
 
 
 @pytest.mark.parametrize("name", names())
@@ -201,7 +202,7 @@ def test_one_step_error_of_other_noise_scale_is_caught_in_broken_twin():
 
 def test_mean_error_of_the_reverse_sde_vanishes_and_of_the_ode_does_not():
     """Assert that the first-order step with phi = x^2 is exact in the mean."""
-    record = figure("one_step_error").compute(Settings(quick=True))
+    record = quick_record("one_step_error")
     by_name = dict(zip(record["noise_scale"].tolist(), record["mean_error_20"], strict=True))
     assert by_name["reverse_sde"].max() < 1e-13
     assert by_name["ode"].min() > 1e-6
@@ -209,7 +210,7 @@ def test_mean_error_of_the_reverse_sde_vanishes_and_of_the_ode_does_not():
 
 def test_ode_has_the_smallest_fei_everywhere():
     """Assert that FEI of the ODE is least at every step of both grids."""
-    record = figure("fei").compute(Settings(quick=True))
+    record = quick_record("fei")
     assert (record["fei_20"][0] <= record["fei_20"][1:] + 1e-15).all()
     assert (record["noise_share_20"][0] == 0.0).all()
 
@@ -220,7 +221,7 @@ def test_ode_has_the_smallest_fei_everywhere():
 )
 def test_orders_are_those_known_at_80_steps(noise_scale, scheme, expected):
     """Assert that the errors at 80 steps are the recorded ones, to the digits given."""
-    record = figure("orders").compute(Settings(quick=True))
+    record = quick_record("orders")
     at = record["n_steps"].tolist().index(80)
     got = abs(record["variance_error"][noise_scale, scheme, at])
     assert got == pytest.approx(expected, rel=0.006)

@@ -71,6 +71,7 @@ def test_balanced_start_has_the_full_order_of_the_ode(order, slope):
     assert abs(slope(adams(order, "balanced")) - order) < LAST_SLOPE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", [3, 4])
 @pytest.mark.parametrize("slope", [gaussian_slope, mixture_slope])
 def test_order_is_lost_when_the_start_is_not_balanced(order, slope):
@@ -102,6 +103,7 @@ def test_balanced_start_is_no_other_scheme_where_none_is_needed():
     assert balanced_start(grid, range(2, 2)) is grid
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("start", "expected"), [("balanced", 4.0 / 3.0), ("increasing", 2.0), ("graded", 2.0)])
 def test_noise_is_amplified_by_the_short_steps_of_order_four(start, expected):
     """Assert that with noise Adams-4 has weak order 4/3 with a balanced start, where other starts have 2."""

@@ -116,6 +116,7 @@ def test_deis_integrates_polynomials_in_its_variable_exactly(order, variable, pr
     assert step_errors(order, variable, process, order)[3:].max() > 1e-6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variable", VARIABLES)
 @pytest.mark.parametrize("order", [1, 2, 3, 4])
 def test_deis_has_the_stated_order(order, variable):
@@ -137,6 +138,7 @@ def with_window_cut(tab, order):
     return replace(tab, data=data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", [2, 3, 4])
 def test_order_catches_its_broken_twins(order):
     """Assert that exchanged weights and a window cut to the k - 1 newest evaluations lose the order."""

@@ -224,6 +224,7 @@ ORDERS: dict[str, tuple[Scheme, int]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ORDERS)
 def test_order_is_the_declared_one_when_data_are_gaussian(name: str) -> None:
     """Assert that the variance's error has the declared order, and that the broken twin falls short of it."""
@@ -233,6 +234,7 @@ def test_order_is_the_declared_one_when_data_are_gaussian(name: str) -> None:
     assert slope(twin(scheme)) < order - 1 + SLOPE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in ORDERS if "SDE" not in name and "ancestral" not in name])
 def test_ode_order_is_the_declared_one_when_data_are_a_mixture(name: str) -> None:
     """Assert the order of the paths' end points too, where the data prediction is not linear."""

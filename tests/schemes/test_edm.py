@@ -94,6 +94,7 @@ def test_defects_are_the_churned_states_when_the_noise_has_a_factor() -> None:
 # ------------------------------------------------------------------ orders
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", [edm_heun, lambda g: edm_stochastic(g, 10.0, **NOISY)], ids=["heun", "churn"])
 def test_order_is_two_when_data_are_gaussian(scheme: Scheme) -> None:
     """Assert second order with and without churn; stale values cost an order, wrong ones convergence."""

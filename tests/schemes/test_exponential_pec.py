@@ -133,6 +133,7 @@ def test_scheme_matches_a_plain_predict_evaluate_correct_loop(name, p, c):
     assert abs(float(got[0, 0]) - expected) < 1e3 * np.finfo(float).eps
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("p", "c", "start", "order"), ORDERS)
 @pytest.mark.parametrize("slope", [gaussian_slope, mixture_slope])
 def test_order_of_the_ode_is_the_smaller_of_predictor_plus_one_and_corrector(slope, p, c, start, order):
@@ -152,6 +153,7 @@ def test_order_is_lost_in_broken_twins(slope):
     assert slope(pec(1, 4)) < 2.0 + LAST_SLOPE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("p", "c"), [(1, 2), (2, 3), (3, 3), (4, 4)])
 def test_weak_order_is_two_and_strong_order_one_with_noise(p, c):
     """Assert the orders with noise on Gaussian data, and that too much noise is noticed in both (broken twin)."""
@@ -189,6 +191,7 @@ def test_last_step_to_zero_is_first_order():
     assert tab.data[-1][used].tolist() == [1.0]
 
 
+@pytest.mark.slow
 def test_correction_is_exact_for_data_that_are_affine_in_the_variable():
     """Assert that along D = v(lambda) the scheme is exact in its own variable, and is not in another."""
     v = InterpolationVariable.arctan(2.0)

@@ -150,6 +150,7 @@ def strong_errors(name: str, change: Twin = lambda tab: tab) -> np.ndarray:
     return np.array(errors)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*NOISY, "ode", "exp_reciprocal"])
 def test_strong_order_on_gaussian_data_is_two(name):
     """Assert order 2.00 +- 0.03 on the path: affine denoisers lack the terms that hold the order at 1.5."""
@@ -157,6 +158,7 @@ def test_strong_order_on_gaussian_data_is_two(name):
     assert abs(fit.last_slope - 2.0) < 0.03
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("twin", TWINS)
 @pytest.mark.parametrize("name", NOISY)
 def test_strong_order_drops_to_one_in_broken_twins(name, twin):
@@ -164,6 +166,7 @@ def test_strong_order_drops_to_one_in_broken_twins(name, twin):
     assert fit_order(LADDER, strong_errors(name, twin), last=4).last_slope < 1.2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*NOISY, "ode"])
 def test_weak_order_on_gaussian_data_is_two(name):
     """Assert order 2.00 +- 0.05 of variance and mean (exact for phi = x^2), and 1 for the plain first-order scheme."""
@@ -212,6 +215,7 @@ def ends_on_mixture(name: str, power, ladder: tuple[int, ...], paths: int) -> di
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "power"),
     [("reverse_sde", lambda x: x**2), ("exp_power", lambda x: x * (np.exp(x**0.3) + 10.0))],
@@ -231,6 +235,7 @@ def test_strong_order_on_a_mixture_is_at_least_three_halves(name, power):
         assert abs(orders[key].last_slope - 1.0) < 0.1
 
 
+@pytest.mark.slow
 def test_weak_order_on_a_mixture_is_two():
     """Assert that the second moment converges with order 2 from 20 to 40 steps, with the area reversed with order 1.
 

@@ -133,12 +133,14 @@ def expected_order(k, c):
     return min(k + 1, c) if c else k
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("k", "c"), PAIRS)
 def test_sa_solver_has_the_stated_order_on_the_ode(k, c):
     """Assert order k without and min(k + 1, c) with a corrector, on a mixture."""
     assert abs(m.ode_order(lambda g: sa_solver(g, 0.0, k, c)) - expected_order(k, c)) < m.LAST_SLOPE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("k", "c"), [(2, 0), (1, 2), (2, 2), (2, 3), (3, 4)])
 def test_released_variant_has_the_same_order_on_the_ode(k, c):
     """Assert that the replaced terms of two points cost no order."""
@@ -146,6 +148,7 @@ def test_released_variant_has_the_same_order_on_the_ode(k, c):
     assert abs(got - expected_order(k, c)) < m.LAST_SLOPE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("k", "c"), [(2, 0), (3, 0), (4, 0), (2, 3), (3, 4)])
 def test_order_on_the_ode_catches_its_broken_twins(k, c):
     """Assert that an evaluation one step too old and exchanged weights lose the order."""
@@ -159,6 +162,7 @@ def test_plain_start_caps_the_order_at_two():
     assert m.ode_order(lambda g: sa_solver(g, 0.0, 4), m.plain) < 2.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("k", "c", "variant"),
     [(k, c, "published") for k, c in PAIRS] + [(k, c, "released") for k, c in ((2, 0), (1, 2), (2, 2), (2, 3))],

@@ -69,6 +69,7 @@ def test_uni_pc_keeps_constant_data_and_costs_one_evaluation_a_step(p, corrector
         assert not tab.is_stochastic
 
 
+@pytest.mark.slow
 @each_b
 @pytest.mark.parametrize(("p", "corrector"), FORMS)
 def test_uni_pc_has_the_stated_order(p, corrector, b):
@@ -77,6 +78,7 @@ def test_uni_pc_has_the_stated_order(p, corrector, b):
     assert abs(got - (p + corrector)) < m.LAST_SLOPE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("p", "corrector"), [(2, False), (2, True), (3, False), (3, True)])
 def test_order_catches_its_broken_twins(p, corrector):
     """Assert that an evaluation one step too old and exchanged weights lose the order."""

@@ -160,6 +160,7 @@ def test_long_steps_are_even_by_their_ratio_to_the_step_before(ratio, share):
     assert abs(oldest - share * full[3]) < 1e-12 * abs(full[3])
 
 
+@pytest.mark.slow
 @given(
     st.sampled_from([5.0, 6.0, 7.0, 8.0]),
     st.integers(1, 200),

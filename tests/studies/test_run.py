@@ -140,6 +140,7 @@ def test_failures_are_told_and_can_be_tried_again_alone(store, tmp_path):
     assert len(store.failures()) == 3
 
 
+@pytest.mark.slow
 def test_a_task_that_hangs_or_dies_is_given_up_and_the_others_are_done(store):
     """Assert that a time-out ends one task, not the run; and that a dead process is one task's failure."""
     study = Study("hang", f"{TASKS}:troubled", {"what": ("hang", "die", "well")}, {"flag": ""}, timeout=4.0)
@@ -312,6 +313,7 @@ def test_standing_knows_when_a_sampled_study_has_ended(store):
     assert not standing(study, store).finished
 
 
+@pytest.mark.slow
 def test_task_that_ends_its_process_is_alone_to_blame(store):
     """Assert that what ran beside it, or was to run after it in the same chunk, is done."""
     whats = ("well", "die", *range(12))
@@ -322,6 +324,7 @@ def test_task_that_ends_its_process_is_alone_to_blame(store):
     assert '"die"' in store.failures()[0].task
 
 
+@pytest.mark.slow
 def test_processes_are_told_to_stop_when_the_run_is():
     """Assert that what waits is not run after an interrupt."""
     begin = time.perf_counter()

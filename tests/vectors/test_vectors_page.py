@@ -25,6 +25,7 @@ def page(monkeypatch, capsys):
     return names
 
 
+@pytest.mark.slow
 def test_checker_is_short_and_finds_a_twelfth_digit(page, tmp_path):
     """Assert that the checker has about thirty lines and sees a change of 1e-11 in any kind of coefficient."""
     text = (ROOT / "docs" / "conformance_vectors.md").read_text("utf-8")
