@@ -140,6 +140,16 @@ def with_rounded_weights(tab, size):
 
 
 @pytest.mark.slow
+def test_noise_of_a_step_that_is_another_one_altogether_is_not_called_extra():
+    """Assert that a step whose state is weighted otherwise as well has no noise too many; the louder step alone has."""
+    loud = louder(er(KARRAS, EXP), 5, 1e-3)
+    previous = loud.previous * np.where(np.arange(loud.n_rows) == 6, 0.9, 1.0)
+    names = [[e.fault.name for e in diagnose(tab).faults] for tab in (loud, replace(loud, previous=previous))]
+    assert "noise-extra" in names[0]
+    assert "noise-extra" not in names[1]
+
+
+@pytest.mark.slow
 def test_float32_cancellation_is_named():
     """Assert that weights that are off a little to both sides are called a loss of digits."""
     found = diagnose(plant.renamed(with_rounded_weights(er(OPEN, EXP), 5e-6)))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from ersde_theory.audit.faults._fault import Fault, Parameters, fitted
-from ersde_theory.audit.matching import Tolerance
+from ersde_theory.audit.matching import Tolerance, agreement
 from ersde_theory.audit.members import Certified
 from ersde_theory.audit.observed import Observed
 
@@ -133,7 +133,8 @@ NOISE_MISSING = Fault(
 def _propose_extra(seen: Observed, certified: Certified, tolerance: Tolerance) -> Iterator[Parameters]:
     surplus = seen.noise_variance - certified.steps.noise_variance
     steps = np.flatnonzero(surplus > _ABOVE_ROUND_OFF * tolerance.noise * seen.noise_scale**2)
-    if 0 < steps.size <= max(1, seen.n_steps // _FEW):
+    kept = agreement(seen, certified.steps, tolerance).ratio[steps].all()  # or the step is another one altogether
+    if 0 < steps.size <= max(1, seen.n_steps // _FEW) and kept:
         yield {"steps": tuple(steps.tolist()), "variance": tuple(surplus[steps].tolist())}
 
 
