@@ -70,7 +70,7 @@ def parties() -> dict[str, Callable[[], None]]:
     runs: dict[str, Callable[[], None]] = {
         "dpm++ 2M": stepping(DPMSolverMultistepScheduler()),
         "sde-dpm++ 2M": stepping(DPMSolverMultistepScheduler(algorithm_type="sde-dpmsolver++")),
-        "noise alone": lambda: [torch.randn(SHAPE, generator=generator) for _ in range(STEPS)] and None,
+        "noise alone": lambda: [x.normal_(generator=generator) for _ in range(STEPS)] and None,
         "copy alone": lambda: [x.clone() for _ in range(STEPS)] and None,
     }
     for noise_scale in ("ode", "exp_power"):

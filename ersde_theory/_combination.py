@@ -14,6 +14,7 @@ from array_api_compat import is_numpy_array, is_torch_array
 WORTH_ELEMENTS = 2**13  # below it numba need not even be imported
 MOST_ARRAYS = 8  # of one compiled pass: each number of arrays is compiled for itself
 MOST_TERMS = 16  # that a compiled sweep on addresses has room for
+PROCESS = os.getpid()  # that imported this: a forked one has none of its threads
 
 Terms = Sequence[tuple[float, Any]]
 

@@ -9,21 +9,29 @@ from typing import Any
 import numba
 import numpy as np
 
-from ersde_theory._sweep_numba import FIELDS, UNROLLED, add, in_parts, part, signature
+from ersde_theory._sweep_numba import FIELDS, SOURCE, UNROLLED, add, in_parts, part, signature
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
-def combine(state: np.ndarray, factor: float, weights: tuple[float, ...], arrays: tuple[np.ndarray, ...]) -> bool:
-    """Set state to factor * state + sum of weights[j] * arrays[j]; return whether it is finite then.
+def _combine(source: int) -> Any:
+    """Return the pass over NumPy arrays; `source` is in the key of numba's cache."""
 
-    All are flat and of one length; numbers and arrays are of one dtype.
-    """
-    fault = False
-    for i in range(state.size):
-        new = add(i, factor * state[i], weights, arrays)
-        state[i] = new
-        fault |= new - new != 0.0
-    return not fault
+    @numba.njit(nogil=True, cache=True, error_model="numpy")
+    def combine(state: np.ndarray, factor: float, weights: tuple[float, ...], arrays: tuple[np.ndarray, ...]) -> bool:
+        """Set state to factor * state + sum of weights[j] * arrays[j]; return whether it is finite then.
+
+        All are flat and of one length; numbers and arrays are of one dtype.
+        """
+        fault = source < 0
+        for i in range(state.size):
+            new = add(i, factor * state[i], weights, arrays)
+            state[i] = new
+            fault |= new - new != 0.0
+        return not fault
+
+    return combine
+
+
+combine = _combine(SOURCE)
 
 
 class Combination(ctypes.Structure):
@@ -44,14 +52,18 @@ def _step(sweep: Any, first: int, last: int, number: Any, weights: Any, arrays: 
 _run = in_parts(_step)
 
 
-@numba.cfunc(signature(Combination), cache=True)
-def _run_float32(pointer: Any) -> None:
-    _run(pointer, np.float32)
+def _function(number: Any, source: int) -> Any:
+    """Return the function of C for one type of numbers; `source` is in the key of numba's cache."""
+
+    @numba.cfunc(signature(Combination), cache=True)
+    def run(pointer: Any) -> None:
+        if source >= 0:
+            _run(pointer, number)
+
+    return run
 
 
-@numba.cfunc(signature(Combination), cache=True)
-def _run_float64(pointer: Any) -> None:
-    _run(pointer, np.float64)
+FUNCTIONS = {"float32": _function(np.float32, SOURCE), "float64": _function(np.float64, SOURCE)}
 
 
 def sweep_of(dtype: str, shared: Callable[[int], Callable[[Any, int], None]]) -> Callable[..., bool]:
@@ -59,8 +71,7 @@ def sweep_of(dtype: str, shared: Callable[[int], Callable[[Any, int], None]]) ->
 
     ``shared(address)`` returns what calls the function of C at an address on a structure, on so many threads.
     """
-    address: Any = (_run_float64 if dtype == "float64" else _run_float32).address
-    run_parts = shared(address)
+    run_parts = shared(FUNCTIONS[dtype].address)
 
     def sweep(state: int, factor: float, terms: Sequence[tuple[float, int]], size: int, threads: int) -> bool:
         """Combine; return whether the state is finite then."""

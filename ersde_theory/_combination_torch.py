@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
+from torch.autograd import forward_ad
 
 from ersde_theory import _combination
 from ersde_theory._torch_threads import shared, threads_worth
@@ -29,11 +30,11 @@ def combine(state: torch.Tensor, factor: float, terms: Terms) -> bool | None:
     """Set ``state`` to ``factor * state`` plus each weight times its array: see :func:`_combination.combine`."""
     if terms and _one_kind(state, [array for _, array in terms]):
         if state.device.type == "cpu":
-            if _combination.compiled_pass(state.numel()) is not None:
+            threads = cpu_threads(state)
+            if threads:
                 torch.autograd.graph.increment_version(state)  # it is changed behind torch's back
                 places = [(weight, array.data_ptr()) for weight, array in terms]
-                size = state.numel()
-                return _sweep(state.dtype)(state.data_ptr(), factor, places, size, threads_worth(size))
+                return _sweep(state.dtype)(state.data_ptr(), factor, places, state.numel(), threads)
         elif state.device.type == "cuda" and state.numel() >= WORTH_COMPILING and _in_one_kernel(state, factor, terms):
             return None
     memory = state.untyped_storage().data_ptr()
@@ -48,18 +49,30 @@ def combine(state: torch.Tensor, factor: float, terms: Terms) -> bool | None:
 
 
 def _one_kind(state: torch.Tensor, arrays: list[torch.Tensor]) -> bool:
-    """Return whether all are plain dense tensors of the state's kind that autograd does not follow, apart from it."""
-    dtype, device, shape = state.dtype, state.device, state.shape
-    if dtype not in (torch.float32, torch.float64):
+    """Return whether all are plain memory of the state's kind, apart from the state's."""
+    if not plain_memory(state, *arrays):
         return False
-    followed = torch.is_grad_enabled()
-    for a in (state, *arrays):
-        if type(a) is not torch.Tensor or a.dtype != dtype or a.device != device or a.shape != shape:
-            return False
-        if not a.is_contiguous() or a.is_neg() or (followed and a.requires_grad):
-            return False
     place, size = state.data_ptr(), state.nbytes
     return all(abs(a.data_ptr() - place) >= size for a in arrays)
+
+
+def plain_memory(first: torch.Tensor, *others: torch.Tensor) -> bool:
+    """Return whether tensors are float32 or float64 numbers in rows, of one kind, that no derivative follows."""
+    dtype, device, shape = first.dtype, first.device, first.shape
+    if dtype not in (torch.float32, torch.float64) or forward_ad._current_level >= 0:
+        return False
+    followed = torch.is_grad_enabled()
+    for a in (first, *others):
+        if type(a) is not torch.Tensor or a.dtype != dtype or a.device != device or a.shape != shape:
+            return False
+        if not a.is_contiguous() or a.is_neg() or a._is_zerotensor() or (followed and a.requires_grad):
+            return False
+    return True
+
+
+def cpu_threads(state: torch.Tensor) -> int:
+    """Return on how many threads the compiled pass is to run, 0 where it does not pay or is not to be had."""
+    return threads_worth(state.numel()) if _combination.compiled_pass(state.numel()) is not None else 0
 
 
 @functools.cache

@@ -5,11 +5,16 @@ that calls it on the same structure takes parts of it until none are left. A swe
 operations, terms in their order), so that a result does not depend on which pass made it. The sum over the arrays is
 unrolled when it is compiled, once for each number of arrays: a loop over them inside the loop over the numbers is not
 vectorised, and five times slower.
+
+numba keeps compiled functions on disk and looks at the file of a function alone to see whether they are still right. So
+functions of other files that are made of what is here close over `SOURCE`, which their key then holds.
 """
 
 from __future__ import annotations
 
 import ctypes
+import hashlib
+from pathlib import Path
 from typing import Any
 
 import numba
@@ -22,10 +27,12 @@ from ersde_theory._combination import MOST_TERMS
 UNROLLED = 6  # terms that are added in the same sweep; each further one takes a sweep of its own
 
 INTEGER = ctypes.c_int64
+SOURCE = int(hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:15], 16)  # of this file
 
 
 # What every structure begins with. All arrays are flat, of `size` numbers of one dtype, and given by their addresses;
-# no two overlap. `fault` becomes 1 if a number that the sweep looks at is not finite.
+# no two overlap. `fault` becomes 1 if a number that the sweep looks at is not finite; with more than UNROLLED terms it
+# looks before the last of them are added.
 FIELDS = (
     ("taken", INTEGER),  # parts that a thread has begun; the first field: `take` counts it up
     ("parts", INTEGER),

@@ -15,16 +15,18 @@ from typing import Any
 
 import torch
 
+from ersde_theory._combination import PROCESS
+
 WORTH_THREADS = 2**16  # numbers
-_PROCESS = os.getpid()
 
 
 def threads_worth(size: int) -> int:
     """Return how many of torch's threads are worth having for so many numbers.
 
-    One in a forked process: the threads of its parent are not there, and torch itself would wait for them.
+    One in a process that was forked after the import of the package: the threads of its parent are not there, and torch
+    itself would wait for them.
     """
-    if size < WORTH_THREADS or os.getpid() != _PROCESS or _parallel() is None:
+    if size < WORTH_THREADS or os.getpid() != PROCESS or _parallel() is None:
         return 1
     return torch.get_num_threads()
 

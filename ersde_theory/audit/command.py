@@ -178,18 +178,19 @@ def _quick_imports(target: str) -> Iterator[None]:
 
     diffusers only marks networks for it, does so only if it is there, and it takes as long to import as torch itself.
     """
-    compiler = "torch._dynamo"
-    hidden = target.startswith(("diffusers", "ersde_theory.")) and compiler not in sys.modules
+    compiler, module = "torch._dynamo", target.partition(":")[0]
+    ours = not module.endswith(".py") and module.partition(".")[0] in ("diffusers", "ersde_theory")
+    hidden, collecting = ours and compiler not in sys.modules, gc.isenabled()
     gc.disable()
     if hidden:
         sys.modules[compiler] = None  # type: ignore[assignment]
     try:
         yield
     finally:
-        if hidden:
-            del sys.modules[compiler]
-        gc.freeze()  # what is imported stays until the end
-        gc.enable()
+        if hidden and sys.modules.get(compiler) is None:
+            sys.modules.pop(compiler, None)
+        if collecting:
+            gc.enable()
 
 
 def _pair(text: str) -> tuple[str, Any]:

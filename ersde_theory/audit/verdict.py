@@ -242,7 +242,8 @@ def describe(found: Diagnosis) -> str:
     text = found.certified.name
     if found.rivals:
         names = ", ".join((phi.name if phi is not None else "", *found.rivals))
-        text += f" with a φ that cannot be told from what was read: {names} fit alike"
+        how = "are equally near" if found.unexplained.count else "fit alike"
+        text += f" with a φ that cannot be told from what was read: {names} {how}"
     elif phi is not None and not found.phi:
         text += " with a φ that cannot be told from what was read: no state keeps its start or noise"
     elif phi is not None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
 from collections.abc import Callable, Sequence
 
 import torch
 
-from ersde_theory import _combination
 from ersde_theory._combination import MOST_TERMS, combine
-from ersde_theory._torch_threads import shared, threads_worth
+from ersde_theory._combination_torch import cpu_threads, plain_memory
+from ersde_theory._torch_threads import shared
 
 Terms = Sequence[tuple[float, torch.Tensor]]
 Pair = tuple[float, float]
@@ -72,8 +71,9 @@ def fused_step(
     """
     dtype = sum_dtype(state)
     state, output = in_dtype(state, dtype), in_dtype(output, dtype)
-    sweep = _sweep_for(state, output, *(tensor for _, tensor in terms))
-    if sweep is None:
+    used = [state, output, *(tensor for _, tensor in terms)]
+    threads = cpu_threads(state) if state.is_cpu and len(used) <= MOST_TERMS and plain_memory(*used) else 0
+    if not threads:
         new = output * conversion[1] if conversion[0] == 0.0 else torch.add(state, output, alpha=conversion[1])
         result = state.clone(memory_format=torch.contiguous_format)
         combine(result, factors[0], [(factors[1], new), *terms] if factors[1] != 0.0 else terms)
@@ -83,13 +83,13 @@ def fused_step(
         *terms, (old, _) = terms
     else:
         value = torch.empty_like(state)
-    finite = sweep(
+    finite = _sweep(dtype)(
         (result.data_ptr(), state.data_ptr(), output.data_ptr(), value.data_ptr()),
         conversion,
         (*factors, old),
         [(weight, tensor.data_ptr()) for weight, tensor in terms],
         state.numel(),
-        threads_worth(state.numel()),
+        threads,
     )
     return result, value, finite
 
@@ -116,24 +116,9 @@ def in_dtype(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     return tensor if tensor.dtype == dtype else tensor.to(dtype)
 
 
-def _sweep_for(state: torch.Tensor, *others: torch.Tensor) -> Callable[..., bool] | None:
-    """Return the compiled sweep if it can take these tensors, and pays."""
-    if _combination.compiled_pass(state.numel()) is None or len(others) > MOST_TERMS:
-        return None
-    dtype, shape, followed = state.dtype, state.shape, torch.is_grad_enabled()
-    for t in (state, *others):
-        if type(t) is not torch.Tensor or not t.is_cpu or t.dtype != dtype or t.shape != shape:
-            return None
-        if not t.is_contiguous() or t.is_neg() or (followed and t.requires_grad):
-            return None
-    return _compiled(dtype)
-
-
 @functools.cache
-def _compiled(dtype: torch.dtype) -> Callable[..., bool] | None:
-    """Return the compiled sweep of a dtype, or None where numba is not installed."""
-    if importlib.util.find_spec("numba") is None:
-        return None
+def _sweep(dtype: torch.dtype) -> Callable[..., bool]:
+    """Return the compiled sweep of a dtype; numba is installed."""
     from ersde_theory.integrations import _fused_numba
 
     return _fused_numba.sweep_of("float64" if dtype == torch.float64 else "float32", shared)

@@ -13,7 +13,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from ersde_theory._sweep_numba import FIELDS, INTEGER, add, in_parts, part, signature
+from ersde_theory._sweep_numba import FIELDS, INTEGER, SOURCE, add, in_parts, part, signature
 
 
 class Step(ctypes.Structure):
@@ -54,20 +54,23 @@ def _step(sweep: Any, first: int, last: int, number: Any, weights: Any, arrays: 
 _run = in_parts(_step)
 
 
-@numba.cfunc(signature(Step), cache=True)
-def _run_float32(pointer: Any) -> None:
-    _run(pointer, np.float32)
+def _function(number: Any, source: int) -> Any:
+    """Return the function of C for one type of numbers; `source` is in the key of numba's cache."""
+
+    @numba.cfunc(signature(Step), cache=True)
+    def run(pointer: Any) -> None:
+        if source >= 0:
+            _run(pointer, number)
+
+    return run
 
 
-@numba.cfunc(signature(Step), cache=True)
-def _run_float64(pointer: Any) -> None:
-    _run(pointer, np.float64)
+FUNCTIONS = {"float32": _function(np.float32, SOURCE), "float64": _function(np.float64, SOURCE)}
 
 
 def sweep_of(dtype: str, shared: Callable[[int], Callable[[Any, int], None]]) -> Callable[..., bool]:
     """Return the sweep for float32 or float64; `shared` is as in :mod:`ersde_theory._combination_numba`."""
-    address: Any = (_run_float64 if dtype == "float64" else _run_float32).address
-    run_parts = shared(address)
+    run_parts = shared(FUNCTIONS[dtype].address)
 
     def sweep(
         places: tuple[int, int, int, int],

@@ -67,7 +67,9 @@ class TableauStepper:
         return self._plan.units[self.index]
 
     def memory_for_normals(self, state: torch.Tensor) -> torch.Tensor:
-        """Return memory to draw normals into, the same at every step: memory fresh from the system costs faults.
+        """Return memory to draw a step's normals into, the same for all: memory fresh from the system costs time.
+
+        No step of any scheme here has two draws.
 
         Parameters
         ----------
@@ -79,10 +81,11 @@ class TableauStepper:
         Tensor
             Of the state's shape and device, in the dtype of the sums; whatever numbers are in it.
         """
-        kind = sum_dtype(state)
-        if self._normals is None or self._normals.shape != state.shape or self._normals.dtype != kind:
-            self._normals = torch.empty(state.shape, dtype=kind, device=state.device)
-        return self._normals
+        kind, kept = sum_dtype(state), self._normals
+        if kept is None or (kept.shape, kept.dtype, kept.device) != (state.shape, kind, state.device):
+            with torch.inference_mode(False):  # or only a step in that mode could write to it
+                self._normals = kept = torch.empty(state.shape, dtype=kind, device=state.device)
+        return kept
 
     def advance(
         self,

@@ -2,11 +2,11 @@ r"""Which errors of a denoiser noise forgets: ``python -m ersde_theory.network_e
 
 Above a level the denoiser is that of another law: the same images, but those on one side of their first principal axis
 have nine times the weight of the others. Below, it is right. What of the wrong mean along that axis is left in the
-output? The exact flow of the ODE can be turned round, so that it keeps the total variation distance that it starts
-from; a step with noise is a Markov kernel that leaves the right law alone, so that the distance can only fall. How much
-is left of a mean is known for Gaussian data of the axis's variance :math:`s^2`: with the ODE
-:math:`s / \sqrt{s^2 + \lambda^2}`, with the reverse SDE :math:`s^2 / (s^2 + \lambda^2)`. Nobody trains on such an
-error, but the like happens: how frequent the large features are is learnt where the noise is large.
+output? The exact flow of the ODE can be turned round, so that it keeps the total variation distance that the states
+have from the right law at that level; a step with noise is a Markov kernel from the right law of one level to that of
+the next, under which the distance can only fall. What this means for a mean is known for Gaussian data of the axis's
+variance :math:`s^2`: of a shift at :math:`\lambda` the ODE leaves :math:`s / \sqrt{s^2 + \lambda^2}`, the reverse SDE
+:math:`s^2 / (s^2 + \lambda^2)`. The error is a wrong belief about how frequent the largest features are.
 
 The same is done with the shipped network, on top of whatever errors it has. Runs with and without the error share
 starts and noise, so the differences are those of pairs.
@@ -190,18 +190,25 @@ def study(
     for name, pair in found.items():
         arrays[name] = LabelledArray(tuple(axes), pair[..., 0])
         arrays[f"{name}_se"] = LabelledArray(tuple(axes), pair[..., 1])
-    for key, axis, at in (("predicted", "level", levels), ("curve", "curve_level", _between(levels))):
-        expected = [[left_on_gaussian_data(tilt.deviation, level, name) for name in NOISE_SCALES] for level in at]
-        arrays[key] = LabelledArray((axis, "noise_scale"), np.array(expected))
-    arrays["curve_level"] = LabelledArray(("curve_level",), np.array(_between(levels)))
+    arrays |= _expected(tilt.deviation, levels)
     told = {"deviation": tilt.deviation, "shift": tilt.shift, "odds": ODDS, "scheme": SCHEME, "seed": seed}
     counts = {f"samples of {name}": samples[name] for name in denoisers}
     return Record(NAME, told | counts, arrays, seconds=time.perf_counter() - began)
 
 
-def _between(levels: list[float]) -> list[float]:
-    """Return levels for a curve through some."""
-    return [float(level) for level in np.geomspace(0.8 * levels[0], 1.25 * levels[-1], _CURVE)]
+def _expected(deviation: float, levels: list[float]) -> dict[str, LabelledArray]:
+    """Return what would be left on Gaussian data at these levels, and at more of them for a curve.
+
+    Runs start with the right mean, and the wrong one is approached from there: what is left of a shift at the start is
+    not in theirs.
+    """
+    between = np.geomspace(0.8 * levels[0], 1.25 * levels[-1], _CURVE).tolist()
+    never = [left_on_gaussian_data(deviation, RANGE[0], name) for name in NOISE_SCALES]
+    found = {"curve_level": LabelledArray(("curve_level",), np.array(between))}
+    for key, axis, at in (("predicted", "level", levels), ("curve", "curve_level", between)):
+        left = [[left_on_gaussian_data(deviation, level, name) for name in NOISE_SCALES] for level in at]
+        found[key] = LabelledArray((axis, "noise_scale"), np.array(left) - never)
+    return found
 
 
 def _mistaken(denoise: Denoiser, tilt: Tilt) -> Denoiser:

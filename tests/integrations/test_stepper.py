@@ -20,6 +20,7 @@ torch = pytest.importorskip("torch")
 
 from ersde_theory import _torch_threads
 from ersde_theory.integrations import _fused
+from ersde_theory.integrations._plan import steps_of
 from ersde_theory.integrations._stepper import FiniteCheck, TableauStepper, sum_dtype
 from ersde_theory.integrations.choice import PROCESSES, SCHEMES, checked_sigmas, chosen_noise_scale, chosen_tableau
 
@@ -115,6 +116,26 @@ def test_stepper_forgets_values_it_no_longer_needs():
     while not stepper.finished:
         x = stepper.advance(x, x)
         assert len(stepper._values) <= 1
+
+
+def test_memory_for_normals_can_be_written_to_in_every_mode():
+    """Assert that a run that begins in inference mode may go on outside; another device or shape has other memory."""
+    stepper = TableauStepper(chosen_tableau(LEVELS["ve"], "ve", "adams", 2, NoiseScale.exp_power()))
+    x = torch.ones(4, 5)
+    with torch.inference_mode():
+        memory = stepper.memory_for_normals(x)
+    assert stepper.memory_for_normals(x).normal_() is memory
+    assert stepper.memory_for_normals(x.to("meta")).device.type == "meta"
+    assert stepper.memory_for_normals(x[:2]).shape == (2, 5)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("process", PROCESSES)
+def test_no_step_has_two_draws_for_which_there_would_be_one_memory(process, scheme):
+    """Assert at most one draw a step."""
+    for name in ("ode", "exp_power", "reverse_sde"):
+        tab = chosen_tableau(LEVELS[process], process, scheme, None, NoiseScale.from_name(name))
+        assert all(len(step.noise) <= 1 for step in steps_of(tab))
 
 
 @pytest.mark.parametrize("numba", ["0", "1"])

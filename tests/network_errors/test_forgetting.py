@@ -7,6 +7,7 @@ import pytest
 
 from analytic import digits_law
 from ersde_theory.network_errors import forgetting
+from ersde_theory.network_errors._runs import NOISE_SCALES
 from ersde_theory.network_errors.forgetting import left_on_gaussian_data, study, tilted
 from ersde_theory.records import Record
 from tests.project._source import ROOT
@@ -25,6 +26,25 @@ def test_what_is_left_on_gaussian_data_is_known(name, deviation, level):
     (other,) = (formula for key, formula in FORMULAS.items() if key != name)
     assert found == pytest.approx(FORMULAS[name](deviation, level), rel=2e-4)
     assert found != pytest.approx(other(deviation, level), rel=2e-2)
+
+
+@pytest.mark.parametrize("name", ["ode", "exp_power", "reverse_sde"])
+def test_runs_leave_on_gaussian_data_what_is_said(name):
+    """Assert the prediction for the study's own runs; what a shift at the start would leave must be taken off.
+
+    Denoisers are affine here, so a run with the error and one without differ by one number, whatever the noise.
+    """
+    deviation, level, shift = 1.7, 6.8, 0.5
+
+    def gaussian(mean):
+        return lambda y, lam: (deviation**2 * y + lam**2 * mean) / (deviation**2 + lam**2)
+
+    run = forgetting._Runs(np.array([[30.0], [-80.0]]), level, name, 400, 3)
+    left = (run.end(gaussian(shift), gaussian(0.0)) - run.end(gaussian(0.0), gaussian(0.0))) / shift
+    expected = forgetting._expected(deviation, [level])["predicted"].values[0]
+    assert left == pytest.approx(expected[NOISE_SCALES.index(name)], rel=1e-3)
+    if name == "ode":
+        assert left != pytest.approx(left_on_gaussian_data(deviation, level, name), rel=1e-2)
 
 
 def test_exp_power_forgets_between_the_two():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import numpy as np
 import pytest
@@ -95,6 +96,7 @@ def test_a_forked_process_takes_one_thread(monkeypatch):
     _combination.combine(state, 1.0, [(0.0, array)])
     child = os.fork()
     if child == 0:
+        signal.alarm(20)
         os._exit(0 if _combination.combine(state, 1.0, [(0.0, array)]) else 1)
     assert os.waitpid(child, 0)[1] == 0
 
@@ -133,6 +135,37 @@ def test_a_lazily_negated_term_counts_with_its_sign():
     wanted = plain(state, 0.9, [(0.5, a), (0.25, -b)])
     _combination.combine(state, 0.9, terms)
     assert float((state - wanted).abs().max()) <= slack(wanted, terms)
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")  # torch's own
+def test_tangents_of_forward_mode_pass_through():
+    """Assert that large states lose no tangent to the compiled pass, which does not know of them."""
+    state, a = tensors(1)
+    with torch.autograd.forward_ad.dual_level():
+        dual = torch.autograd.forward_ad.make_dual(state.clone(), torch.ones_like(state))
+        _combination.combine(dual, 0.5, [(2.0, a)])
+        tangent = torch.autograd.forward_ad.unpack_dual(dual).tangent
+    assert torch.equal(tangent, torch.full_like(state, 0.5))
+
+
+def test_a_tensor_without_memory_is_not_read():
+    """Assert that torch's lazy zeros, whose address is 0, are an error and not a crash."""
+    state, _ = tensors(1)
+    with pytest.raises(RuntimeError, match="storage"):
+        _combination.combine(state, 0.5, [(3.0, torch._efficientzerotensor(state.shape, dtype=state.dtype))])
+
+
+def test_compiled_functions_on_disk_are_those_of_the_code_they_are_made_of():
+    """Assert that what numba keeps by a file's content has the content of the other file in its key."""
+    pytest.importorskip("numba")
+    from ersde_theory import _combination_numba, _sweep_numba
+    from ersde_theory.integrations import _fused_numba
+
+    kept = [_combination_numba.combine.py_func]
+    kept += [f._pyfunc for module in (_combination_numba, _fused_numba) for f in module.FUNCTIONS.values()]
+    assert len(kept) == 5
+    for function in kept:
+        assert _sweep_numba.SOURCE in [cell.cell_contents for cell in function.__closure__]
 
 
 def test_gradients_pass_through():
