@@ -6,6 +6,7 @@ network value.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import torch
@@ -126,13 +127,15 @@ class TableauStepper:
             raise ValueError(msg)
         self._check_shape(state, output)
         step, index = self.steps[self.index], self.index
-        newest = 0.0
+        newest, noise = 0.0, None
         terms = []
         for draw, weight in step.noise:
             if normals is None:
                 msg = f"normals: expected a source of noise for draw {draw}, got None"
                 raise ValueError(msg)
-            terms.append((weight * self._noise_factor, normals(draw)))
+            if noise is not None:  # the last one is left to the step
+                terms.append((noise[0], noise[1]()))
+            noise = weight * self._noise_factor, functools.partial(normals, draw)
         for k, weight in step.data:  # the oldest is the last
             if k == index:
                 newest = weight * scale
@@ -141,7 +144,7 @@ class TableauStepper:
         last_used = self._plan.last_used[index]
         oldest = step.data[-1][0] if step.data else index
         free = self._values[oldest][1] if oldest < index and oldest in last_used else None
-        result, value, self.finite = fused_step(state, output, free, conversion, (step.factor, newest), terms)
+        result, value, self.finite = fused_step(state, output, free, conversion, (step.factor, newest), terms, noise)
         self._values[index] = (scale, value)
         for k in last_used:
             del self._values[k]

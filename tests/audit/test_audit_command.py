@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import re
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from ersde_theory.audit import command
 from ersde_theory.cli import app
 from ersde_theory.records import Record
 
@@ -195,6 +197,7 @@ def test_interruption_has_status_130(tmp_path, monkeypatch):
 _ALONE = """
 import sys
 from typer.testing import CliRunner
+from ersde_theory.audit import command
 from ersde_theory.cli import app
 result = CliRunner().invoke(app, ["audit", *sys.argv[1:], "--steps", "4", "--ladder", "0"])
 assert result.exit_code == 0, result.output
@@ -213,3 +216,23 @@ def test_compiler_of_torch_is_not_imported_and_works_afterwards(tmp_path, target
     arguments = ["--kwargs", "clip_sample=False"] if target.startswith("diffusers") else []
     done = subprocess.run([*call, *arguments], capture_output=True, text=True, check=False, timeout=120)
     assert done.stdout.split() == ["False", "2.0"], done.stderr
+
+
+@pytest.mark.parametrize(
+    ("target", "hidden"),
+    [
+        ("diffusers:DDIMScheduler", True),
+        ("diffusers.schedulers:DDIMScheduler", True),
+        ("diffusers_of_mine.py:sample", False),
+        ("diffusers_of_mine:sample", False),
+        ("diffusers/examples/mine.py:Scheduler", False),
+    ],
+)
+def test_compiler_of_torch_is_there_for_targets_of_a_users_own(target, hidden, monkeypatch):
+    """Assert that only diffusers itself is imported without it; a file of a like name may use it."""
+    monkeypatch.delitem(sys.modules, "torch._dynamo", raising=False)
+    collecting = gc.isenabled()
+    with command._quick_imports(target):
+        assert ("torch._dynamo" in sys.modules) is hidden
+    assert "torch._dynamo" not in sys.modules
+    assert gc.isenabled() is collecting
