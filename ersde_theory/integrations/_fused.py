@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import torch
 
@@ -14,7 +13,6 @@ from ersde_theory._torch_threads import shared
 
 Terms = Sequence[tuple[float, torch.Tensor]]
 Pair = tuple[float, float]
-Noise = tuple[float, Callable[[], torch.Tensor]]
 
 
 def sum_dtype(state: torch.Tensor) -> torch.dtype:
@@ -44,12 +42,13 @@ def fused_step(
     conversion: Pair,
     factors: Pair,
     terms: Terms,
-    noise: Noise | None = None,
+    *,
+    alone: bool = False,
 ) -> tuple[torch.Tensor, torch.Tensor, bool | None]:
     """Return the next state, the new value, and whether that is finite if it could be told for nothing.
 
     The new value is ``conversion`` . (state, output), the result ``factors`` . (state, new value) plus each term's
-    weight times its tensor, and last the noise; sums in :func:`sum_dtype`.
+    weight times its tensor; sums in :func:`sum_dtype`.
 
     Parameters
     ----------
@@ -61,8 +60,8 @@ def fused_step(
         Of the two sums.
     terms : sequence of (float, Tensor)
         In the dtype of the sums.
-    noise : (float, callable), optional
-        Weight of a tensor, and what draws it: on one thread it takes longer than all the rest, which is done meanwhile.
+    alone : bool
+        Not to share the work with torch's other threads.
 
     Returns
     -------
@@ -87,44 +86,21 @@ def fused_step(
         new = output * conversion[1] if conversion[0] == 0.0 else torch.add(state, output, alpha=conversion[1])
         result = state.clone(memory_format=torch.contiguous_format)
         combine(result, factors[0], [(factors[1], new), *terms] if factors[1] != 0.0 else terms)
-        if noise is not None:
-            combine(result, 1.0, [(noise[0], noise[1]())])
         return result, new, None
     result, old = torch.empty_like(state), 0.0
     if value is not None and terms and terms[-1][1] is value:
         *terms, (old, _) = terms
     else:
         value = torch.empty_like(state)
-    arguments = (
+    finite = _sweep(dtype)(
         (result.data_ptr(), state.data_ptr(), output.data_ptr(), value.data_ptr()),
         conversion,
         (*factors, old),
         [(weight, tensor.data_ptr()) for weight, tensor in terms],
         state.numel(),
+        1 if alone else threads,
     )
-    if noise is None:
-        return result, value, _sweep(dtype)(*arguments, threads)
-    finite, normals = _beside(lambda: _sweep(dtype)(*arguments, 1), noise[1], threads)
-    combine(result, 1.0, [(noise[0], normals)])
     return result, value, finite
-
-
-def _beside(work: Callable[[], bool], draw: Callable[[], torch.Tensor], threads: int) -> tuple[bool, torch.Tensor]:
-    """Do compiled work while normals are drawn, if there is a thread for it; return the results of both."""
-    if threads == 1:
-        return work(), draw()
-    future = _worker().submit(work)
-    try:
-        normals = draw()
-    finally:  # the work writes to memory that somebody may want back
-        finite = future.result()
-    return finite, normals
-
-
-@functools.cache
-def _worker() -> ThreadPoolExecutor:
-    """Return a thread of this process; one that was forked has no more than one thread, and does not ask."""
-    return ThreadPoolExecutor(1, thread_name_prefix="ersde-step")
 
 
 def in_dtype(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:

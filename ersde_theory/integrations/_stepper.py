@@ -6,7 +6,6 @@ network value.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 
 import torch
@@ -127,15 +126,13 @@ class TableauStepper:
             raise ValueError(msg)
         self._check_shape(state, output)
         step, index = self.steps[self.index], self.index
-        newest, noise = 0.0, None
+        newest = 0.0
         terms = []
         for draw, weight in step.noise:
             if normals is None:
                 msg = f"normals: expected a source of noise for draw {draw}, got None"
                 raise ValueError(msg)
-            if noise is not None:  # the last one is left to the step
-                terms.append((noise[0], noise[1]()))
-            noise = weight * self._noise_factor, functools.partial(normals, draw)
+            terms.append((weight * self._noise_factor, normals(draw)))
         for k, weight in step.data:  # the oldest is the last
             if k == index:
                 newest = weight * scale
@@ -144,7 +141,11 @@ class TableauStepper:
         last_used = self._plan.last_used[index]
         oldest = step.data[-1][0] if step.data else index
         free = self._values[oldest][1] if oldest < index and oldest in last_used else None
-        result, value, self.finite = fused_step(state, output, free, conversion, (step.factor, newest), terms, noise)
+        # Normals are drawn on one thread, ten times as long as the rest takes on one. A thread that had shared the rest
+        # would wait in a loop during the next draw, which halves its speed where two cores are two threads of one.
+        result, value, self.finite = fused_step(
+            state, output, free, conversion, (step.factor, newest), terms, alone=bool(step.noise)
+        )
         self._values[index] = (scale, value)
         for k in last_used:
             del self._values[k]

@@ -7,7 +7,6 @@ import math
 import os
 import subprocess
 import sys
-import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -132,7 +131,7 @@ def test_memory_for_normals_can_be_written_to_in_every_mode():
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("process", PROCESSES)
-def test_no_step_of_a_drop_in_has_two_draws_for_which_there_would_be_one_memory(process, scheme):
+def test_no_step_has_two_draws_for_which_there_would_be_one_memory(process, scheme):
     """Assert at most one draw a step."""
     for name in ("ode", "exp_power", "reverse_sde"):
         tab = chosen_tableau(LEVELS[process], process, scheme, None, NoiseScale.from_name(name))
@@ -184,36 +183,6 @@ def test_compiled_sweep_notices_what_is_not_finite():
         stepper = TableauStepper(tab)
         stepper.advance(x, output)
         assert stepper.finite is expected
-
-
-def test_noise_is_drawn_in_the_callers_thread_and_its_errors_leave_nothing_running():
-    """Assert that the rest of a step is done meanwhile, with the same bits, and that an error of the draw comes out."""
-    pytest.importorskip("numba")
-    x = torch.randn(2**17, generator=torch.Generator().manual_seed(4))
-    normals, before, seen = x.flip(0), torch.get_num_threads(), []
-
-    def step(threads, draw):
-        torch.set_num_threads(threads)
-        try:
-            return _fused.fused_step(x, 2.0 * x, None, (0.0, 1.0), (0.5, 0.25), [(0.1, -x)], (0.7, draw))
-        finally:
-            torch.set_num_threads(before)
-
-    def draw():
-        seen.append(threading.get_ident())
-        return normals
-
-    def broken():
-        message = "no noise"
-        raise RuntimeError(message)
-
-    alone, beside = step(1, draw), step(2, draw)
-    assert set(seen) == {threading.get_ident()}
-    assert same_bits(alone, beside)
-    assert torch.equal(alone[0], 0.5 * x + 0.25 * (2.0 * x) + 0.1 * -x + 0.7 * normals)
-    with pytest.raises(RuntimeError, match="no noise"):
-        step(2, broken)
-    assert same_bits(step(2, draw), alone)
 
 
 def sweep_of_large_state(threads):
