@@ -19,6 +19,8 @@ MAY_NEED_ONE = (
     "analytic._isotropic_numba",
     "ersde_theory._combination_numba",
     "ersde_theory._combination_torch",
+    "ersde_theory._sweep_numba",
+    "ersde_theory._torch_threads",
     "ersde_theory.audit._torch_tap",
     "ersde_theory.audit._watch",
     "ersde_theory.audit.examples",
