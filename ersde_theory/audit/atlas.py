@@ -158,7 +158,7 @@ def _main(
     ] = Path("atlas.json"),
     only: Annotated[str, typer.Option(metavar="TEXT", help="Only entries whose label has this text.")] = "",
 ) -> None:
-    r"""Audit the implementations of the atlas whose checkouts are given, and write the numbers.
+    """Audit the implementations of the atlas whose checkouts are given, and write the numbers.
 
     This runs the code of the checkouts, C++ included, as your own: give it only what you would run anyway.
 
@@ -177,7 +177,7 @@ def _main(
     ------
     BadParameter
         If a checkout is wrong or lacks a file, no entry has the label, or the file is no atlas of the same steps.
-    """
+    """  # noqa: D301 - the form feed ends what --help shows
     begin = time.perf_counter()
     try:
         known = {found.name: found for found in map(Checkout.from_text, checkout)}

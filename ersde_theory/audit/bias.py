@@ -18,6 +18,7 @@ STEPS = (10, 20, 50, 100, 200, 400)
 _UNIT = float(np.finfo(float).eps)
 _NEGLIGIBLE = 1e-6  # relative error that a schedule in float32 may leave
 _STAYS, _FALLS = 0.25, 0.5  # an order below the first is no convergence, above the second it is one
+_SLOW = 0.5**0.5  # what the differences of an error of order 1/2 fall by when steps are doubled
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,8 +28,8 @@ class Limit:
     Attributes
     ----------
     value, uncertainty : float
-        By Aitken's extrapolation of the last three errors, and how far it moved from the three before; nan if the
-        errors do not settle.
+        By Aitken's extrapolation of the last three errors, and how far it moved from the three before, or from the
+        last error if they settle slowly; nan if they do not settle.
     order : OrderVerdict
         Of the fall to 0.
     vanishes : bool or None
@@ -83,7 +84,9 @@ def limit_of(steps: np.ndarray, errors: np.ndarray, floor: float, negligible: fl
         vanishes = True if order.order > _FALLS else False if order.order < _STAYS else None
     elif np.isfinite(value):
         last = abs(float(errors[-1]))
-        if abs(value) <= max(2.0 * uncertainty, 0.05 * last):
+        if (np.diff(np.abs(errors[-3:])) > 0.0).all():
+            vanishes = False  # it grows
+        elif abs(value) <= max(2.0 * uncertainty, 0.05 * last):
             vanishes = True
         elif abs(value) > 4.0 * uncertainty and abs(value) > 0.5 * last:
             vanishes = False
@@ -92,12 +95,16 @@ def limit_of(steps: np.ndarray, errors: np.ndarray, floor: float, negligible: fl
 
 def _extrapolated(errors: np.ndarray) -> tuple[float, float]:
     """Return Aitken's limit of the last three errors, and its uncertainty."""
-    found = []
+    found, shares = [], []
     for e1, e2, e3 in ((errors[-3:]), (errors[-4:-1])):
         share = (e3 - e2) / (e2 - e1) if e2 != e1 else 0.0
+        shares.append(abs(share))
         found.append(float(e3 + (e3 - e2) * share / (1.0 - share)) if abs(share) < 0.95 else np.nan)
     uncertainty = abs(found[0] - found[1])
-    return found[0], uncertainty if np.isfinite(uncertainty) else abs(float(errors[-1] - errors[-2]))
+    if not np.isfinite(uncertainty):
+        return found[0], abs(float(errors[-1] - errors[-2]))
+    # differences that fall more slowly than those of order 1/2 do not tell where they lead
+    return found[0], max(uncertainty, abs(found[0] - float(errors[-1]))) if shares[0] > _SLOW else uncertainty
 
 
 @dataclass(frozen=True, eq=False)

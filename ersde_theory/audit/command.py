@@ -150,11 +150,23 @@ def _loaded(target: str) -> Callable[..., Any]:
     with _quick_imports(target):
         try:
             return load_target(target)
-        except (TypeError, ValueError, OSError, ImportError):
-            raise
         except Exception as error:
-            msg = f"target: importing it failed: {type(error).__name__}: {error}"
+            place = _place_outside(error)
+            if not place and isinstance(error, TypeError | ValueError | OSError | ImportError):
+                raise
+            where = f" ({place})" if place else ""
+            msg = f"target: importing it failed: {type(error).__name__}: {error}{where}"
             raise ValueError(msg) from error
+
+
+def _place_outside(error: Exception) -> str:
+    """Return file and line of the last place of an error that is neither ours nor the import system's."""
+    found = ""
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        module = str(frame.f_globals.get("__name__"))
+        if not module.startswith(("ersde_theory.", "importlib", "runpy")):
+            found = f"{Path(frame.f_code.co_filename).name}, line {line}"
+    return found
 
 
 def _blame(error: Exception) -> None:

@@ -177,7 +177,7 @@ def _main(
     n_steps: Annotated[int, typer.Option("--steps", min=2, help="Number of steps.")] = 20,
     json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write a Record there.")] = None,
 ) -> None:
-    r"""Read every scheduler of diffusers, and say of each whether its table reproduces its output.
+    """Read every scheduler of diffusers, and say of each whether its table reproduces its output.
 
     \f
 
@@ -187,7 +187,7 @@ def _main(
         Number of steps.
     json_file : Path, optional
         Of the Record.
-    """
+    """  # noqa: D301 - the form feed ends what --help shows
     logging.disable(logging.WARNING)
     began = time.perf_counter()
     with warnings.catch_warnings():

@@ -157,7 +157,7 @@ def _main(
     n_steps: Annotated[int, typer.Option("--steps", min=2, help="Number of steps.")] = 20,
     json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write a Record there.")] = None,
 ) -> None:
-    r"""Read every sampler of k-diffusion, and say of each whether its table reproduces its output.
+    """Read every sampler of k-diffusion, and say of each whether its table reproduces its output.
 
     \f
 
@@ -169,7 +169,7 @@ def _main(
         Number of steps.
     json_file : Path, optional
         Of the Record.
-    """
+    """  # noqa: D301 - the form feed ends what --help shows
     path = str(sampling or _installed())
     began = time.perf_counter()
     stand_ins: dict[str, ModuleType] = {

@@ -33,7 +33,7 @@ def run_trials(
     first: Annotated[int, typer.Option(min=0, help="Number of the first; no rule was made on those from 300.")] = 0,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
 ) -> None:
-    r"""Run random trials and broken twins, and count the verdicts that are wrong.
+    """Run random trials and broken twins, and count the verdicts that are wrong.
 
     \f
 
@@ -52,7 +52,7 @@ def run_trials(
     ------
     Exit
         With status 1 if a verdict is wrong, more than 5 % are undecided, or a twin is missed.
-    """
+    """  # noqa: D301 - the form feed ends what --help shows
     with progress_bar(Console(stderr=True)) as progress:
         task = progress.add_task("trials", total=trials + len(twins()))
         record = study(trials, workers, lambda: progress.advance(task), first=first)
@@ -75,7 +75,7 @@ def run_headline(
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
     seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 0,
 ) -> None:
-    r"""Measure the orders of the published ER-SDE-Solver-2 and -3.
+    """Measure the orders of the published ER-SDE-Solver-2 and -3.
 
     \f
 
@@ -93,7 +93,7 @@ def run_headline(
     Exit
         With status 1 if an order is missed or too unsure, for a scheme and noise scale fewer than 4 observables have
         weak order 2 ± 0.1, or coupled levels gain less than 50.
-    """
+    """  # noqa: D301 - the form feed ends what --help shows
     with progress_bar(Console(stderr=True)) as progress:
         task = progress.add_task("headline", total=1.0)
         record = headline_study(
@@ -118,7 +118,7 @@ def run_timesteps(
     paths: Annotated[int, typer.Option(min=4, help="On the mixture; a quarter on the digits.")] = 400,
     seed: Annotated[int, typer.Option(min=0, help="Of the starts.")] = 0,
 ) -> None:
-    r"""Hold the default to the released solver on levels uniform in the time of their process.
+    """Hold the default to the released solver on levels uniform in the time of their process.
 
     \f
 
@@ -130,7 +130,7 @@ def run_timesteps(
         On the mixture; a quarter on the digits.
     seed : int
         Of the starts.
-    """
+    """  # noqa: D301 - the form feed ends what --help shows
     record = timesteps(paths, seed)
     record.save(json_file)
     for i, grid in enumerate(record["grid"]):
@@ -146,7 +146,7 @@ def run_distances(
     paths: Annotated[int, typer.Option(min=100, help="Coupled paths.")] = 50_000,
     seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 0,
 ) -> None:
-    r"""Hold the default and the released solver to three distances of laws on mixtures.
+    """Hold the default and the released solver to three distances of laws on mixtures.
 
     \f
 
@@ -158,7 +158,7 @@ def run_distances(
         Coupled paths.
     seed : int
         Of everything random.
-    """
+    """  # noqa: D301 - the form feed ends what --help shows
     record = distances(paths, seed)
     record.save(json_file)
     for i, problem in enumerate(record["problem"]):
@@ -170,10 +170,10 @@ def run_distances(
 
 @app.command(name="declared")
 def print_declared() -> None:
-    r"""Print the declared orders as a Markdown table, as ``docs/laboratory.md`` has it.
+    """Print the declared orders as a Markdown table, as ``docs/laboratory.md`` has it.
 
     \f
-    """
+    """  # noqa: D301 - the form feed ends what --help shows
     typer.echo(declared_table(), nl=False)
 
 

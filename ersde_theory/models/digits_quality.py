@@ -307,7 +307,7 @@ def _main(
     images: Annotated[int, typer.Option(min=SUBSET, help="Noised draws per network and level.")] = IMAGES,
     seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
 ) -> None:
-    r"""Measure the digits networks against the exact denoiser and store the Record.
+    """Measure the digits networks against the exact denoiser and store the Record.
 
     \f
 
@@ -319,7 +319,7 @@ def _main(
         Noised draws per network and level.
     seed : int
         Of the draws.
-    """
+    """  # noqa: D301 - the form feed ends what --help shows
     with progress_bar(Console(stderr=True)) as progress:
         bar = progress.add_task("digits networks", total=1.0)
         record = study(images, seed=seed, advance=lambda share: progress.update(bar, completed=share))

@@ -134,7 +134,7 @@ def main(
     seed: Annotated[int, typer.Option(min=0, help="Of paths and data.")] = 0,
     quick: Annotated[bool, typer.Option("--quick", help="Few steps only, seconds.")] = False,
 ) -> None:
-    r"""Measure what the map from level to timestep costs.
+    """Measure what the map from level to timestep costs.
 
     \f
 
@@ -155,7 +155,7 @@ def main(
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     main(Path(folder) / "snapping.json", samples=2, quick=True)  # doctest: +ELLIPSIS
     steps      ...
-    """
+    """  # noqa: D301 - the form feed ends what --help shows
     with progress_bar(Console(stderr=True)) as progress:
         task = progress.add_task("snapping", total=1.0)
         chosen = STEPS[:2] if quick else STEPS

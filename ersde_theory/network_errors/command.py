@@ -54,7 +54,7 @@ def measure(
     trust_pickle: Annotated[bool, typer.Option("--trust-pickle", help="Load pickles, which can run code.")] = False,
     quick: Annotated[bool, typer.Option("--quick", help="Small sizes, to try it out.")] = False,
 ) -> None:
-    r"""Measure one-step and global errors, orders, score error, precision and sample quality of a network.
+    """Measure one-step and global errors, orders, score error, precision and sample quality of a network.
 
     (a) one-step errors, (b) global errors, (c) observed orders, (d) score error against discretisation error, (e)
     precision, (f) distance of samples from the data. Killed and started again, it goes on where it was. Started by
@@ -92,7 +92,7 @@ def measure(
         If an argument is wrong.
     Exit
         With the status.
-    """
+    """  # noqa: D301 - the form feed ends what --help shows
     from ersde_theory.models.processes import processes
     from ersde_theory.network_errors import MEASUREMENTS
     from ersde_theory.network_errors._models import load_subject

@@ -241,7 +241,7 @@ def main(
     seed: Annotated[int, typer.Option(min=0, help="Of starts, noise and data.")] = 0,
     quick: Annotated[bool, typer.Option("--quick", help="Few samples and evaluations: seconds.")] = False,
 ) -> None:
-    r"""Measure what noise forgets of a denoiser's error at high levels.
+    """Measure what noise forgets of a denoiser's error at high levels.
 
     \f
 
@@ -260,7 +260,7 @@ def main(
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     main(Path(folder) / "forgetting.json", quick=True)  # doctest: +ELLIPSIS
     exact ...
-    """
+    """  # noqa: D301 - the form feed ends what --help shows
     from ersde_theory.network_errors._models import load_subject
 
     denoisers = {name: load_subject(name).denoise for name in SAMPLES}

@@ -218,6 +218,18 @@ def test_compiler_of_torch_is_not_imported_and_works_afterwards(tmp_path, target
     assert done.stdout.split() == ["False", "2.0"], done.stderr
 
 
+def test_error_while_a_target_is_imported_is_said_with_its_place(tmp_path):
+    """Assert that an error of the kinds that we raise ourselves is known for the file's own."""
+    (tmp_path / "mine.py").write_text('x = 1\nraise ValueError("at import")\n')
+    result = run(f"{tmp_path / 'mine.py'}:sample")
+    words = " ".join(result.output.replace("│", " ").split())
+    assert result.exit_code == 2
+    assert "importing it failed: ValueError: at import (mine.py, line 2)" in words
+    result = run(f"{tmp_path / 'none.py'}:sample")
+    assert "expected an existing file" in result.output
+    assert "importing" not in result.output
+
+
 @pytest.mark.parametrize(
     ("target", "hidden"),
     [

@@ -109,6 +109,16 @@ def test_limits_of_made_up_errors():
     assert limit_of(n, 1.0 / n**2, 1e-15).vanishes
 
 
+def test_limit_of_what_settles_slowly_is_as_uncertain_as_it_is_far():
+    """Assert that the interval of a growing error's limit holds the limit, which extrapolation misses."""
+    steps = np.array([20, 50, 100, 200, 400])
+    growing = limit_of(steps, 505.0 - 900.0 / steps**0.3, 1e-12)
+    assert growing.vanishes is False
+    assert abs(growing.value - 505.0) < growing.uncertainty
+    slowly = limit_of(steps, 3.0 / steps**0.3, 1e-12)
+    assert slowly.vanishes is not False
+
+
 def test_two_readings_of_the_injected_noise_agree_for_members_only():
     """Assert that ratio and noise say the same tau squared for a member, and not with another noise."""
     tab = schemes.er_sde(TimeGrid.karras(10, 80.0, 0.002), EXP, 2)

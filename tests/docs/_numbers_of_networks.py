@@ -73,7 +73,8 @@ def network_measurements() -> Iterator[Sentence]:
     assert all(row[2] == "nowhere" for row in crossings)
     told = [abs(float(row[3])) for row in crossings if not (row[0].endswith(far) and row[1] == "reverse_sde")]
     yield (
-        "Elsewhere the differences are within about {:.1f} standard errors, which is no evidence for either: there are "
+        "Elsewhere the differences are within about {:.1f} standard errors, which is weak evidence at most (the table "
+        "says “ODE ahead” from 2 on): there are "
         "{} such comparisons",
         *(max(told), len(told)),
     )
@@ -84,6 +85,7 @@ def forgetting() -> Iterator[Sentence]:
     found = record("forgetting")
     told, k = found.settings, found["level"].size // 2
     yield "have {:g} times the weight of the others", told["odds"]
+    yield "whose standard deviation is s = {:.2f}", told["deviation"]
     yield "({} and {} samples)", told["samples of exact"], told["samples of digits"]
     names = found["noise_scale"].tolist()
     for d, said in enumerate(("exact denoiser", "digits network")):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+
 import pytest
 
 from tests.project._docstrings import faults, public_functions
-from tests.project._source import PACKAGES, modules, parse
+from tests.project._source import PACKAGES, functions, modules, parse
 
 GOOD = '''
 def f(a: int, *, b: float = 0.0) -> float:
@@ -77,3 +79,14 @@ def test_checker_catches_its_broken_twins(before, after, expected):
     assert before in GOOD
     (fault,) = all_faults(GOOD.replace(before, after))
     assert expected in fault
+
+
+def test_no_docstring_shows_its_form_feed():
+    """Assert that what ends a command's --help is a form feed, and not a backslash and an f, as in a raw string."""
+
+    def shows(node):
+        return any(line.strip() == "\\f" for line in (ast.get_docstring(node, clean=False) or "").split("\n"))
+
+    assert [name for module in modules() for name, node in functions(module) if shows(node)] == []
+    (twin,) = ast.parse('def f():\n    r"""Say.\n\n    \\f\n    """').body
+    assert shows(twin)
