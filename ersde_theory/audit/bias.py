@@ -72,7 +72,7 @@ def limit_of(steps: np.ndarray, errors: np.ndarray, floor: float, negligible: fl
     >>> round(limit_of(n, 3.0 / n + 0.01, 0.0).value, 6)
     0.01
     """
-    value, uncertainty = _extrapolated(errors)
+    value, moved = _extrapolated(errors)
     if (np.abs(errors) <= max(10.0 * floor, negligible)).all():
         exact = OrderVerdict(Outcome.UNDECIDED, np.nan, np.nan, "the error is negligible on every grid")
         return Limit(0.0, floor, exact, True)
@@ -84,27 +84,27 @@ def limit_of(steps: np.ndarray, errors: np.ndarray, floor: float, negligible: fl
         vanishes = True if order.order > _FALLS else False if order.order < _STAYS else None
     elif np.isfinite(value):
         last = abs(float(errors[-1]))
-        if (np.diff(np.abs(errors[-3:])) > 0.0).all():
-            vanishes = False  # it grows
-        elif abs(value) <= max(2.0 * uncertainty, 0.05 * last):
+        if abs(value) <= max(2.0 * moved, 0.05 * last):
             vanishes = True
-        elif abs(value) > 4.0 * uncertainty and abs(value) > 0.5 * last:
+        elif abs(value) > 4.0 * moved and abs(value) > 0.5 * last:
             vanishes = False
-    return Limit(value, uncertainty, order, vanishes)
+    return Limit(value, max(moved, _unsettled(errors, value)), order, vanishes)
 
 
 def _extrapolated(errors: np.ndarray) -> tuple[float, float]:
-    """Return Aitken's limit of the last three errors, and its uncertainty."""
-    found, shares = [], []
+    """Return Aitken's limit of the last three errors, and how far it moved from that of the three before."""
+    found = []
     for e1, e2, e3 in ((errors[-3:]), (errors[-4:-1])):
         share = (e3 - e2) / (e2 - e1) if e2 != e1 else 0.0
-        shares.append(abs(share))
         found.append(float(e3 + (e3 - e2) * share / (1.0 - share)) if abs(share) < 0.95 else np.nan)
-    uncertainty = abs(found[0] - found[1])
-    if not np.isfinite(uncertainty):
-        return found[0], abs(float(errors[-1] - errors[-2]))
-    # differences that fall more slowly than those of order 1/2 do not tell where they lead
-    return found[0], max(uncertainty, abs(found[0] - float(errors[-1]))) if shares[0] > _SLOW else uncertainty
+    moved = abs(found[0] - found[1])
+    return found[0], moved if np.isfinite(moved) else abs(float(errors[-1] - errors[-2]))
+
+
+def _unsettled(errors: np.ndarray, value: float) -> float:
+    """Return how far a limit is from the last error if differences fall too slowly to tell where they lead, else 0."""
+    before, last = np.abs(np.diff(errors[-3:]))
+    return abs(value - float(errors[-1])) if np.isfinite(value) and last > _SLOW * before else 0.0
 
 
 @dataclass(frozen=True, eq=False)
