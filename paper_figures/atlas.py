@@ -8,7 +8,7 @@ import numpy as np
 
 from ersde_theory.records import Record
 from paper_figures import style
-from paper_figures._recorded import RECORDS
+from paper_figures._recorded import required
 from paper_figures.registry import PaperFigure, Settings
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def compute(settings: Settings) -> Record:
     'atlas'
     """
     del settings
-    return Record.load(RECORDS / "atlas.json")
+    return required("atlas", "python -m ersde_theory.audit.atlas")
 
 
 def draw(record: Record) -> Figure:

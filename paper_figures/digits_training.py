@@ -8,7 +8,7 @@ import numpy as np
 
 from ersde_theory.records import Record
 from paper_figures import style
-from paper_figures._recorded import RECORDS
+from paper_figures._recorded import required
 from paper_figures.registry import PaperFigure, Settings
 
 if TYPE_CHECKING:
@@ -41,11 +41,7 @@ def compute(settings: Settings) -> Record:
     'edm'
     """
     del settings  # a training is not repeated for a picture
-    path = RECORDS / "digits-training-edm.json"
-    if not path.exists():
-        message = f"{path}: expected the record of the training, got none; ersde train-digits makes and draws one"
-        raise FileNotFoundError(message)
-    return Record.load(path)
+    return required("digits-training-edm", "ersde train-digits")
 
 
 def draw(record: Record) -> Figure:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ersde_theory.records import Record
 from paper_figures import style
-from paper_figures._recorded import RECORDS
+from paper_figures._recorded import required
 from paper_figures.registry import PaperFigure, Settings
 
 if TYPE_CHECKING:
@@ -42,12 +42,7 @@ def compute(settings: Settings) -> Record:
     9.0
     """
     del settings
-    path = RECORDS / "forgetting.json"
-    if not path.exists():
-        command = "python -m ersde_theory.network_errors.forgetting --json FILE"
-        message = f"{path}: expected the record of the study, got none; {command} makes one"
-        raise FileNotFoundError(message)
-    return Record.load(path)
+    return required("forgetting", "python -m ersde_theory.network_errors.forgetting --json FILE")
 
 
 def draw(record: Record) -> Figure:

@@ -10,7 +10,7 @@ import numpy as np
 from ersde_theory.records import LabelledArray, Record
 from paper_figures import style
 from paper_figures._network import bars
-from paper_figures._recorded import recorded
+from paper_figures._recorded import required
 from paper_figures.registry import PaperFigure, Settings
 
 if TYPE_CHECKING:
@@ -62,10 +62,7 @@ def compute(settings: Settings) -> Record:
     from ersde_theory.problems import problem
 
     begin = time.perf_counter()
-    digits = recorded("network-one-step")
-    if digits is None:
-        message = "figure: expected docs/records/network-one-step.json of the repository, found none"
-        raise FileNotFoundError(message)
+    digits = required("network-one-step", "ersde measure digits --what a")
     paths, chosen = (_FEW, QUICK_LEVELS) if settings.quick else (_PATHS, tuple(digits["level"].tolist()))
     found = [one_step_of_law(name, problem(name).make_law(), _RANGE, chosen, paths, settings.seed) for name in _LAWS]
     middle = len(digits["step"]) // 2

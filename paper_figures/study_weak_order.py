@@ -9,7 +9,7 @@ import numpy as np
 
 from ersde_theory.records import Record
 from paper_figures import style
-from paper_figures._recorded import RECORDS
+from paper_figures._recorded import required
 from paper_figures.registry import PaperFigure, Settings
 
 if TYPE_CHECKING:
@@ -46,7 +46,8 @@ def compute(settings: Settings) -> Record:
     'weak_order_mixture'
     """
     del settings
-    return replace(Record.load(RECORDS / "study-weak-order-mixture.json"), name=FIGURE.name)
+    found = required("study-weak-order-mixture", "ersde study run weak_order_mixture --json FILE")
+    return replace(found, name=FIGURE.name)
 
 
 def draw(record: Record) -> Figure:

@@ -141,8 +141,8 @@ class TableauStepper:
         last_used = self._plan.last_used[index]
         oldest = step.data[-1][0] if step.data else index
         free = self._values[oldest][1] if oldest < index and oldest in last_used else None
-        # Normals are drawn on one thread, ten times as long as the rest takes on one. A thread that had shared the rest
-        # would wait in a loop during the next draw, which halves its speed where two cores are two threads of one.
+        # Normals are drawn on one thread, which takes several times as long as all the rest does on one. A thread that
+        # had shared the rest would wait in a loop beside the next draw, at times at half the draw's speed.
         result, value, self.finite = fused_step(
             state, output, free, conversion, (step.factor, newest), terms, alone=bool(step.noise)
         )

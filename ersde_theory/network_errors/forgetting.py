@@ -4,8 +4,9 @@ Above a level the denoiser is that of another law: the same images, but those on
 have nine times the weight of the others. Below, it is right. What of the wrong mean along that axis is left in the
 output? The exact flow of the ODE can be turned round, so that it keeps the total variation distance that the states
 have from the right law at that level; a step with noise is a Markov kernel from the right law of one level to that of
-the next, under which the distance can only fall. What this means for a mean is known for Gaussian data of the axis's
-variance :math:`s^2`: of a shift at :math:`\lambda` the ODE leaves :math:`s / \sqrt{s^2 + \lambda^2}`, the reverse SDE
+the next, under which the distance can only fall (the data-processing inequality: Cover and Thomas, *Elements of
+Information Theory*). What this means for a mean is known for Gaussian data of the axis's variance :math:`s^2`: of a
+shift at :math:`\lambda` the ODE leaves :math:`s / \sqrt{s^2 + \lambda^2}`, the reverse SDE
 :math:`s^2 / (s^2 + \lambda^2)`. The error is a wrong belief about how frequent the largest features are.
 
 The same is done with the shipped network, on top of whatever errors it has. Runs with and without the error share
@@ -117,6 +118,11 @@ def left_on_gaussian_data(deviation: float, level: float, noise_scale: str, step
     -------
     float
 
+    Notes
+    -----
+    Closed forms for two of the functions are in the module's docstring; for others the mean of
+    :func:`~ersde_theory.exact_gaussian.output_moments` on a fine grid.
+
     Examples
     --------
     >>> found = [left_on_gaussian_data(1.0, 2.0, name) for name in ("ode", "reverse_sde")]
@@ -160,6 +166,11 @@ def study(
         energy distances to the data with and without the error, each with ``…_se``. (level, noise_scale):
         ``predicted``; (curve_level, noise_scale): ``curve``, the same at more levels.
 
+    Raises
+    ------
+    ValueError
+        If a number of evaluations is not even or below 2, or a denoiser has no number of samples.
+
     Examples
     --------
     >>> few = study({"exact": digits_law(0.1).denoise}, {"exact": 16}, (10,), (2.0,))
@@ -167,6 +178,12 @@ def study(
     (1, 1, 3, 1)
     """
     began = time.perf_counter()
+    if any(n < 2 or n % 2 for n in evaluations):
+        msg = f"evaluations: expected even numbers from 2 on, got {evaluations}"
+        raise ValueError(msg)
+    if not denoisers.keys() <= samples.keys():
+        msg = f"samples: expected numbers for {', '.join(denoisers)}, got {dict(samples)}"
+        raise ValueError(msg)
     tilt = tilted(digits_law(0.1))
     levels = [multiple * tilt.deviation for multiple in multiples]
     grid = len(denoisers), len(levels), len(NOISE_SCALES), len(evaluations)

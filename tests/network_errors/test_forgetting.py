@@ -65,7 +65,10 @@ def test_tilt_moves_the_mean_along_its_axis_and_keeps_the_points():
 
 
 def test_all_is_left_of_an_error_that_never_ends_and_hardly_anything_of_one_that_ends_at_once(monkeypatch):
-    """Assert both ends, each of which is the other's twin: an error at the wrong levels would be noticed."""
+    """Assert both ends, each of which is the other's twin: an error at the wrong levels would be noticed.
+
+    0.1 is for ten evaluations on the errors' side, 0.04 for the 0.025 that is known to be left.
+    """
     monkeypatch.setattr(forgetting, "_DATA", 64)
     record = study({"exact": digits_law(0.1).denoise}, {"exact": 100}, (20,), (0.02, 40.0))
     (everything, little), (wide, narrow) = record["left"][0, ..., 0], 4.5 * record["left_se"][0, ..., 0]
@@ -73,6 +76,15 @@ def test_all_is_left_of_an_error_that_never_ends_and_hardly_anything_of_one_that
     assert np.all(np.abs(little) < narrow + 0.04)
     assert np.all(np.abs(little - 1.0) > wide + 0.1)
     assert np.all(np.abs(everything) > narrow + 0.04)
+
+
+def test_odd_evaluations_and_missing_numbers_of_samples_are_refused():
+    """Assert that neither is taken for something else."""
+    denoisers = {"exact": digits_law(0.1).denoise}
+    with pytest.raises(ValueError, match="expected even numbers"):
+        study(denoisers, {"exact": 4}, (11,), (2.0,))
+    with pytest.raises(ValueError, match="expected numbers for exact, got"):
+        study(denoisers, {"digits": 4}, (10,), (2.0,))
 
 
 def test_record_shows_that_noise_forgets():
